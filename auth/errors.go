@@ -1,0 +1,126 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Reason says in one word why a token was refused. The set is small and fixed,
+// fit for a metric label.
+type Reason string
+
+// The reasons for which a token is refused.
+const (
+	ReasonMissing     Reason = "missing"       // the token is empty
+	ReasonTooLarge    Reason = "too_large"     // longer than MaxTokenSize
+	ReasonMalformed   Reason = "malformed"     // not a JWT in compact form
+	ReasonAlgorithm   Reason = "algorithm"     // not the algorithm of the key
+	ReasonKey         Reason = "key"           // names no known key
+	ReasonSignature   Reason = "signature"     // the signature does not verify
+	ReasonExpired     Reason = "expired"       // exp is past
+	ReasonNotYetValid Reason = "not_yet_valid" // nbf or iat is in the future
+	ReasonIssuer      Reason = "issuer"        // iss is not the configured issuer
+	ReasonAudience    Reason = "audience"      // aud does not hold the configured audience
+	ReasonSubject     Reason = "subject"       // no usable user id
+	ReasonClaims      Reason = "claims"        // another claim is missing or of the wrong shape
+)
+
+// What ReasonOf answers for errors that are not an Error.
+const (
+	ReasonPermissions    Reason = "permissions"     // ErrMissingPermissions
+	ReasonRole           Reason = "role"            // ErrMissingRole
+	ReasonTwoCredentials Reason = "two_credentials" // ErrTwoCredentials
+	ReasonUnavailable    Reason = "unavailable"     // ErrUnavailable
+	ReasonCanceled       Reason = "canceled"        // the context ended first
+	ReasonOther          Reason = "other"           // anything else
+)
+
+var (
+	// ErrUnauthorized matches every refusal of a token.
+	ErrUnauthorized = errors.New("auth: unauthorized")
+	// ErrUnavailable matches a failure to decide: no key set could be fetched
+	// so far. The token may be good; the client should try again.
+	ErrUnavailable = errors.New("auth: no keys to verify with yet")
+	// ErrTwoCredentials says that a request carries more than one token.
+	ErrTwoCredentials = errors.New("auth: more than one credential: send the token once, " +
+		"as query parameter, as Authorization header or as subprotocol entry")
+)
+
+// What Requirements.Check answers. ErrExpired matches ErrUnauthorized too, the
+// others do not: they are about rights, not about who it is.
+const (
+	ErrExpired            denial = "Token expired"
+	ErrMissingPermissions denial = "Missing required permissions"
+	ErrMissingRole        denial = "Missing required role"
+)
+
+// denial is a constant error whose whole text is shown to the client.
+type denial string
+
+func (d denial) Error() string { return string(d) }
+
+// Is makes an expired token a refused token.
+func (d denial) Is(target error) bool { return d == ErrExpired && target == ErrUnauthorized }
+
+// Error is the refusal of a token. It matches ErrUnauthorized, and ErrExpired
+// when the reason is ReasonExpired. An application's own Verifier may return it.
+type Error struct {
+	Reason Reason
+	Err    error // the detail, without anything the token holds; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "auth: token refused: " + string(e.Reason)
+	}
+	return "auth: token refused: " + string(e.Reason) + ": " + e.Err.Error()
+}
+
+// Unwrap returns the detail.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrUnauthorized, or ErrExpired for an expired
+// token.
+func (e *Error) Is(target error) bool {
+	return target == ErrUnauthorized || target == ErrExpired && e.Reason == ReasonExpired
+}
+
+// ReasonOf returns the reason of an error of this package or of a Verifier: ""
+// for nil, ReasonOther for what is neither.
+func ReasonOf(err error) Reason {
+	var refusal *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &refusal):
+		return refusal.Reason.known()
+	case errors.Is(err, ErrExpired):
+		return ReasonExpired
+	case errors.Is(err, ErrMissingPermissions):
+		return ReasonPermissions
+	case errors.Is(err, ErrMissingRole):
+		return ReasonRole
+	case errors.Is(err, ErrTwoCredentials):
+		return ReasonTwoCredentials
+	case errors.Is(err, ErrUnavailable):
+		return ReasonUnavailable
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ReasonCanceled
+	}
+	return ReasonOther
+}
+
+// known keeps an application's own reasons out of metric labels.
+func (r Reason) known() Reason {
+	switch r {
+	case ReasonMissing, ReasonTooLarge, ReasonMalformed, ReasonAlgorithm, ReasonKey, ReasonSignature,
+		ReasonExpired, ReasonNotYetValid, ReasonIssuer, ReasonAudience, ReasonSubject, ReasonClaims:
+		return r
+	}
+	return ReasonOther
+}
+
+func refuse(reason Reason, format string, args ...any) error {
+	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,103 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestAppendObject(t *testing.T) {
+	t.Parallel()
+	var many strings.Builder
+	for i := range maxMembers + 1 {
+		fmt.Fprintf(&many, `,"%d":0`, i)
+	}
+	for _, c := range []struct {
+		name, in string
+		want     []string // name, value, name, value, ...
+		err      error
+	}{
+		{"empty", ` { } `, nil, nil},
+		{
+			"all kinds", "{\t\"a\" : \"x\\\"}\" ,\r\n\"b\":[1,{\"]\":\"[\"}],\"c\":{\"a\":{}},\"d\":-1.5e3,\"e\":true,\"f\":null }",
+			[]string{"a", `"x\"}"`, "b", `[1,{"]":"["}]`, "c", `{"a":{}}`, "d", "-1.5e3", "e", "true", "f", "null"},
+			nil,
+		},
+		{"escaped name", `{"\u0061\n":1}`, []string{"a\n", "1"}, nil},
+		{"duplicate", `{"a":1,"b":2,"a":1}`, nil, errDuplicate},
+		{"duplicate by escape", `{"a":1,"\u0061":2}`, nil, errDuplicate},
+		{"lone surrogate in name", `{"\ud800":1}`, nil, errSurrogate},
+		{"list", `[]`, nil, errNotObject},
+		{"string", `"a"`, nil, errNotObject},
+		{"nothing", ``, nil, errNotObject},
+		{"cut", `{"a":1`, nil, errNotObject},
+		{"two", `{}{}`, nil, errNotObject},
+		{"bad UTF-8", "{\"a\":\"\xff\"}", nil, errNotObject},
+		{"too many", "{" + many.String()[1:] + "}", nil, errMembers},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o, err := appendObject(nil, []byte(c.in))
+			if !errors.Is(err, c.err) {
+				t.Fatalf("error %v, want %v", err, c.err)
+			}
+			var got []string
+			for _, m := range o {
+				got = append(got, string(m.name), string(m.value))
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// FuzzObject holds the splitting against encoding/json.
+func FuzzObject(f *testing.F) {
+	for _, s := range []string{
+		`{"sub":"u1","exp":1.5e9,"roles":["a","b\\"],"n":{"a":[{}]},"x":null}`, `{}`, `[{"a":1}]`, `{"a":1,"a":2}`, `{"\ud800":"\""}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := appendObject(nil, data)
+		if err != nil {
+			return
+		}
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatalf("accepted what encoding/json refuses: %v", err)
+		}
+		if len(o) != len(want) {
+			t.Fatalf("%d members, want %d", len(o), len(want))
+		}
+		for _, m := range o {
+			if string(want[string(m.name)]) != string(m.value) {
+				t.Errorf("%q is %s, want %s", m.name, m.value, want[string(m.name)])
+			}
+			if m.value[0] == '[' {
+				compareElements(t, m.value)
+			}
+		}
+	})
+}
+
+func compareElements(t *testing.T, array []byte) {
+	var want []json.RawMessage
+	if err := json.Unmarshal(array, &want); err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	for element := range elements(array) {
+		if i >= len(want) || string(want[i]) != string(element) {
+			t.Fatalf("element %d of %s is %s", i, array, element)
+		}
+		i++
+	}
+	if i != len(want) {
+		t.Fatalf("%d elements of %s, want %d", i, array, len(want))
+	}
+}

@@ -1,0 +1,231 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	refreshEvery = 5 * time.Minute
+	coolDown     = 30 * time.Second // between fetches for unknown key ids
+	firstRetry   = time.Second      // doubles up to coolDown
+	fetchTimeout = 2 * time.Second
+	maxKeySet    = 64 << 10 // octets
+)
+
+// jwks keeps the issuer's key set (RFC 7517) fresh. One fetch runs at a time,
+// in a goroutine of its own, so that a caller that gives up does not end it for
+// the others; a fetch that succeeds replaces the set, one that fails leaves it.
+type jwks struct {
+	// static after construction
+	url    string
+	host   string // what of the URL may be logged
+	alg    string
+	client *http.Client
+	now    func() time.Time
+	log    *slog.Logger
+
+	// replaced by fetches, read without lock
+	set atomic.Pointer[keySet] // nil: never fetched
+
+	// guarded by mu
+	mu       sync.Mutex
+	fetching chan struct{} // closed when the fetch under way ends; nil: none
+	started  time.Time     // when the last fetch began
+	failure  error         // of the last fetch
+	closed   bool
+
+	// lifetime
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+func newJWKS(o Options, now func() time.Time) (*jwks, error) {
+	u, err := checkURL(o.JWKSURL)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{}
+	if o.Client != nil {
+		client = *o.Client
+	}
+	// Who can redirect us could choose our keys.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s := &jwks{url: o.JWKSURL, host: u.Host, alg: o.Algorithm, client: &client, now: now, log: o.Log}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+func checkURL(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("not an absolute URL, want https://host/path")
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+		return u, nil
+	}
+	return nil, errors.New("want https, or http on loopback: keys fetched in the clear can be replaced on the way")
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// start begins the first fetch before it returns, so that every later call of
+// key finds it under way or done.
+func (s *jwks) start() {
+	first := s.begin(0)
+	s.wg.Go(func() { s.run(first) })
+}
+
+// run refreshes the set until close.
+func (s *jwks) run(fetch <-chan struct{}) {
+	retry := firstRetry
+	for fetch != nil {
+		<-fetch
+		wait := refreshEvery
+		if s.lastFailure() != nil {
+			wait, retry = retry, min(2*retry, coolDown)
+		} else {
+			retry = firstRetry
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(wait):
+			fetch = s.begin(0)
+		}
+	}
+}
+
+func (s *jwks) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.wg.Wait()
+}
+
+// key returns the key with this id, or the only key when kid is empty. It waits
+// for a fetch where there is no set yet, or none that knows the id.
+func (s *jwks) key(ctx context.Context, kid string) (*key, error) {
+	set := s.set.Load()
+	if set == nil || kid != "" && set.find(kid) == nil {
+		if err := s.refresh(ctx); err != nil {
+			return nil, err
+		}
+		set = s.set.Load()
+	}
+	if set == nil {
+		return nil, fmt.Errorf("%w: fetch key set: %w", ErrUnavailable, s.lastFailure())
+	}
+	return set.choose(kid)
+}
+
+// refresh waits for the fetch under way, or for a new one unless the last is
+// too recent. Its error is only that of ctx.
+func (s *jwks) refresh(ctx context.Context) error {
+	fetch := s.begin(coolDown)
+	if fetch == nil {
+		return nil
+	}
+	select {
+	case <-fetch:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("auth: wait for key set: %w", ctx.Err())
+	}
+}
+
+// begin returns a channel that is closed when the fetch under way ends. It
+// starts one where the last began at least minAge ago, and returns nil where it
+// did not, or after close.
+func (s *jwks) begin(minAge time.Duration) <-chan struct{} {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fetching != nil || s.closed || now.Sub(s.started) < minAge {
+		return s.fetching
+	}
+	done := make(chan struct{})
+	s.fetching, s.started = done, now
+	s.wg.Go(func() {
+		defer close(done)
+		set, err := s.fetch()
+		s.finish(set, err)
+	})
+	return done
+}
+
+func (s *jwks) finish(set *keySet, err error) {
+	if err == nil {
+		s.set.Store(set)
+	}
+	s.mu.Lock()
+	s.fetching, s.failure = nil, err
+	closed := s.closed
+	s.mu.Unlock()
+	switch {
+	case closed:
+	case err != nil:
+		s.log.Warn("key set not fetched, the last good one stays", "host", s.host, "error", err)
+	case len(set.keys) == 0:
+		s.log.Warn("key set holds no usable key", "host", s.host, "ignored", set.ignored)
+	default:
+		s.log.Debug("key set fetched", "host", s.host, "keys", len(set.keys), "ignored", set.ignored)
+	}
+}
+
+func (s *jwks) lastFailure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+func (s *jwks) fetch() (*keySet, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	request.Close = true // minutes lie between fetches: an idle connection would only be a leak
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answered %d, want 200 (redirects are not followed)", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxKeySet {
+		return nil, fmt.Errorf("longer than %d octets", maxKeySet)
+	}
+	return parseKeySet(body, s.alg)
+}
+
+// withoutURL drops the address from an error: its query may hold a secret.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

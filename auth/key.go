@@ -1,0 +1,135 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	minSecret  = 32   // octets
+	minRSABits = 2048 // RFC 7518, section 3.3
+)
+
+// key is a key together with the one algorithm it is used with. Binding them
+// here, and not by what a token says, is what closes the confusion attacks of
+// RFC 8725, sections 2.1 and 3.1.
+type key struct {
+	id       string // kid; empty for a key that has none
+	method   jwt.SigningMethod
+	material any
+}
+
+func (k *key) verify(signed string, signature []byte) error {
+	if err := k.method.Verify(signed, signature, k.material); err != nil {
+		return refuse(ReasonSignature, "not signed with the %s key", k.method.Alg())
+	}
+	return nil
+}
+
+// uses is false for a nil key.
+func (k *key) uses(alg string) bool { return k != nil && k.method.Alg() == alg }
+
+// signingMethod returns nil for an algorithm that is not supported; "none" is
+// not.
+func signingMethod(alg string) jwt.SigningMethod {
+	switch alg {
+	case "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+		"ES256", "ES384", "ES512", "EdDSA":
+		return jwt.GetSigningMethod(alg)
+	}
+	return nil
+}
+
+func isHMAC(alg string) bool { return alg == "HS256" || alg == "HS384" || alg == "HS512" }
+
+// newSecretKey uses alg where it is an HMAC algorithm, else HS256. A secret
+// shorter than the hash weakens it (RFC 7518, section 3.2).
+func newSecretKey(secret []byte, alg string) (*key, error) {
+	if !isHMAC(alg) {
+		alg = "HS256"
+	}
+	method := jwt.GetSigningMethod(alg).(*jwt.SigningMethodHMAC)
+	if need := max(minSecret, method.Hash.Size()); len(secret) < need {
+		return nil, fmt.Errorf("HMAC secret: %d octets are too few for %s, use %d random octets or more",
+			len(secret), alg, need)
+	}
+	return &key{method: method, material: bytes.Clone(secret)}, nil
+}
+
+// newPublicKey uses alg where it fits the kind of key, else the algorithm that
+// is usual for it.
+func newPublicKey(id string, material any, alg string) (*key, error) {
+	usual, err := usualAlgorithm(material)
+	if err != nil {
+		return nil, err
+	}
+	method := signingMethod(usual)
+	// An RSA key leaves the algorithm open; the curve of the others does not.
+	if usual == "RS256" && isRSA(alg) {
+		method = signingMethod(alg)
+	}
+	return &key{id: id, method: method, material: material}, nil
+}
+
+func isRSA(alg string) bool {
+	switch alg {
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
+		return true
+	}
+	return false
+}
+
+func usualAlgorithm(material any) (string, error) {
+	switch k := material.(type) {
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits < minRSABits {
+			return "", fmt.Errorf("RSA key: %d bits are too few, use %d or more", bits, minRSABits)
+		}
+		return "RS256", nil
+	case *ecdsa.PublicKey:
+		switch bits := k.Curve.Params().BitSize; bits {
+		case 256:
+			return "ES256", nil
+		case 384:
+			return "ES384", nil
+		case 521:
+			return "ES512", nil
+		}
+		return "", fmt.Errorf("ECDSA key: curve %s is not supported, use P-256, P-384 or P-521", k.Curve.Params().Name)
+	case ed25519.PublicKey:
+		return "EdDSA", nil
+	}
+	return "", fmt.Errorf("key of type %T is not supported, use RSA, ECDSA or Ed25519", material)
+}
+
+// parsePEM returns the one public key in data.
+func parsePEM(data []byte) (any, error) {
+	block, rest := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("no PEM block found, want one that begins with -----BEGIN PUBLIC KEY-----")
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		return nil, errors.New("more than one PEM block: give one key, or several in a JWKS")
+	}
+	switch block.Type {
+	case "PUBLIC KEY":
+		return x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		return x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		return cert.PublicKey, nil
+	}
+	return nil, fmt.Errorf("PEM block %q is not a public key or certificate; a private key must stay with the issuer", block.Type)
+}

@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/MicahParks/jwkset"
+)
+
+// keySet is one version of an issuer's public keys. It is immutable.
+type keySet struct {
+	keys    []*key
+	ignored int // entries that are no key of ours
+}
+
+// parseKeySet reads a JWK set. An entry of an unknown kind, for another use or
+// with bad values is ignored (RFC 7517, section 5): the issuer may publish keys
+// for others too.
+func parseKeySet(data []byte, alg string) (*keySet, error) {
+	var document struct {
+		Keys *[]json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &document); err != nil {
+		return nil, fmt.Errorf("not a JWK set: %w", err)
+	}
+	if document.Keys == nil {
+		return nil, errors.New(`not a JWK set: no "keys"`)
+	}
+	set := &keySet{}
+	for _, entry := range *document.Keys {
+		k, err := parseJWK(entry, alg)
+		if err != nil || k.id != "" && set.find(k.id) != nil {
+			set.ignored++
+			continue
+		}
+		set.keys = append(set.keys, k)
+	}
+	return set, nil
+}
+
+// parseJWK hands on only the public numbers: the certificate members could make
+// the parser fetch an address of the document's choice.
+func parseJWK(data []byte, alg string) (*key, error) {
+	var m jwkset.JWKMarshal
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, err
+	}
+	if m.USE != "" && m.USE != jwkset.UseSig || len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify) {
+		return nil, errors.New("not for signatures")
+	}
+	public := jwkset.JWKMarshal{KTY: m.KTY, CRV: m.CRV, X: m.X, Y: m.Y, N: m.N, E: m.E}
+	parsed, err := jwkset.NewJWKFromMarshal(public, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	k, err := newPublicKey(m.KID, parsed.Key(), algorithmFor(m, alg))
+	if err != nil {
+		return nil, err
+	}
+	if m.ALG != "" && !k.uses(string(m.ALG)) {
+		return nil, errors.New("for another algorithm")
+	}
+	return k, nil
+}
+
+// algorithmFor is the configured algorithm where it is one for RSA, else what
+// the entry says; for other keys neither counts.
+func algorithmFor(m jwkset.JWKMarshal, configured string) string {
+	if isRSA(configured) {
+		return configured
+	}
+	return string(m.ALG)
+}
+
+func (s *keySet) find(kid string) *key {
+	if i := slices.IndexFunc(s.keys, func(k *key) bool { return k.id == kid }); i >= 0 {
+		return s.keys[i]
+	}
+	return nil
+}
+
+// choose returns the key for a token that names kid, or names none.
+func (s *keySet) choose(kid string) (*key, error) {
+	if kid == "" {
+		if len(s.keys) != 1 {
+			return nil, refuse(ReasonKey, "the token has no kid and the key set has %d keys", len(s.keys))
+		}
+		return s.keys[0], nil
+	}
+	if k := s.find(kid); k != nil {
+		return k, nil
+	}
+	return nil, refuse(ReasonKey, "no key has the token's kid")
+}

@@ -1,0 +1,144 @@
+package realtime
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/session"
+	"boundary-app.org/realtime/wire"
+)
+
+// Conn is one client's connection, from before OnOpen until after OnClose.
+type Conn struct {
+	core     engine.Conn
+	endpoint *endpoint
+	identity *Identity
+}
+
+// ID returns the connection's id, by which every node finds it.
+func (c *Conn) ID() string { return c.core.ID().String() }
+
+// Identity returns who the connection speaks for. It must not be changed.
+func (c *Conn) Identity() *Identity { return c.identity }
+
+// UserID returns the identity's user id.
+func (c *Conn) UserID() string { return c.identity.UserID }
+
+// CreatedAt returns when the connection was accepted.
+func (c *Conn) CreatedAt() time.Time { return c.core.CreatedAt() }
+
+// Subscribe subscribes the connection to a topic. Idempotent. What is published
+// after it has returned reaches the connection. The error matches
+// ErrInvalidTopic, ErrTopicLimit or ErrClosed.
+func (c *Conn) Subscribe(topic string) error {
+	if err := wire.CheckTopic(topic); err != nil {
+		return fmt.Errorf("realtime: subscribe: %w", err)
+	}
+	if _, err := c.core.Subscribe(topic, c.endpoint.service.opts.Limits.Topics); err != nil {
+		return fmt.Errorf("realtime: subscribe: %w", err)
+	}
+	return nil
+}
+
+// Unsubscribe ends a subscription. Idempotent: it returns whether there was one.
+func (c *Conn) Unsubscribe(topic string) bool { return c.core.Unsubscribe(topic) }
+
+// UnsubscribeAll ends all subscriptions and returns their number.
+func (c *Conn) UnsubscribeAll() int { return c.core.UnsubscribeAll() }
+
+// Topics returns the topics the connection is subscribed to, in no order.
+func (c *Conn) Topics() []string { return c.core.Topics() }
+
+// Send sends a message to this connection only. It does not wait for the
+// client. The error matches ErrInvalidMessage or ErrClosed.
+func (c *Conn) Send(m Message) error {
+	text, err := m.Encode(time.Now(), "")
+	if err != nil {
+		return fmt.Errorf("realtime: send: %w", err)
+	}
+	if limit := c.endpoint.service.opts.Limits.MessageSize; len(text) > limit {
+		return fmt.Errorf("realtime: send: %w: it has %d octets, the limit is %d", ErrTooLarge, len(text), limit)
+	}
+	if !c.core.Send(text) {
+		return fmt.Errorf("realtime: send: %w", ErrClosed)
+	}
+	return nil
+}
+
+// Write sends text as it is, as one text frame: for applications that speak a
+// protocol of their own. It does not wait for the client.
+func (c *Conn) Write(text []byte) error {
+	if !c.core.Send(text) {
+		return fmt.Errorf("realtime: write: %w", ErrClosed)
+	}
+	return nil
+}
+
+// WriteBinary is Write with a binary frame.
+func (c *Conn) WriteBinary(data []byte) error {
+	if !c.core.SendBinary(data) {
+		return fmt.Errorf("realtime: write: %w", ErrClosed)
+	}
+	return nil
+}
+
+// Close ends the connection: nothing is sent to it from here on, and a close
+// frame follows what was sent before. Idempotent.
+func (c *Conn) Close(code CloseCode, reason string) { c.core.Close(uint16(code), reason) }
+
+// Receive brings what the client of an application's own Transport sends. It
+// does not wait. Data belongs to the connection.
+func (c *Conn) Receive(data []byte) error {
+	if !c.core.Receive(true, data) {
+		return fmt.Errorf("realtime: receive: %w", ErrClosed)
+	}
+	return nil
+}
+
+// clientHandler is what a Conn does for the engine; it keeps those methods out
+// of Conn's own.
+type clientHandler Conn
+
+// Receive takes a client's message.
+func (h *clientHandler) Receive(text bool, data []byte) {
+	c := (*Conn)(h)
+	if !text {
+		c.endpoint.onMessage(c, data)
+		return
+	}
+	step := session.Read(data, c.endpoint.opts.OnMessage != nil)
+	switch step.Kind {
+	case session.Application:
+		c.endpoint.onMessage(c, data)
+	case session.Answer:
+		c.core.Send(step.Reply)
+	case session.Subscribe:
+		c.core.Send(session.Conclude(step.Command, c.subscribeSelf(step.Command.Topic)))
+	case session.Unsubscribe:
+		c.core.Unsubscribe(step.Command.Topic)
+		c.core.Send(session.Conclude(step.Command, nil))
+	}
+}
+
+// Closed is the end.
+func (h *clientHandler) Closed(code uint16, reason string) {
+	c := (*Conn)(h)
+	c.endpoint.onClose(c, CloseCode(code), reason)
+}
+
+// subscribeSelf subscribes at the client's own wish.
+func (c *Conn) subscribeSelf(topic string) error {
+	if err := c.endpoint.authorize(c, topic); err != nil {
+		return err
+	}
+	err := c.Subscribe(topic)
+	if errors.Is(err, ErrTopicLimit) {
+		return &wire.CommandError{
+			Code:    wire.CodeTopicLimit,
+			Message: fmt.Sprintf("at most %d topics a connection; unsubscribe from one first", c.endpoint.service.opts.Limits.Topics),
+		}
+	}
+	return err
+}

@@ -1,0 +1,131 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/wire"
+)
+
+// endpoint is a way in: what all connections of one Handler, or one Connect,
+// have in common.
+type endpoint struct {
+	service *Service
+	opts    HandlerOptions
+}
+
+func (s *Service) endpoint(opts HandlerOptions) *endpoint {
+	return &endpoint{service: s, opts: opts.withDefaults()}
+}
+
+// admit decides whether an identity may connect, with the text of R14.
+func (e *endpoint) admit(id *Identity) error {
+	if err := wire.CheckTarget("user id", id.UserID); err != nil {
+		return err
+	}
+	for _, role := range id.Roles {
+		if err := wire.CheckTarget("role", role); err != nil {
+			return err
+		}
+	}
+	// The verifier has judged the expiry, with its leeway; only rights are left.
+	return e.opts.Require.Check(id, time.Time{})
+}
+
+// connect registers a connection, runs OnOpen and tells the client.
+func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) (*Conn, error) {
+	s := e.service
+	c := &Conn{endpoint: e, identity: id}
+	spec.User, spec.Roles, spec.Expires = id.UserID, id.Roles, id.ExpiresAt
+	spec.Handler = (*clientHandler)(c)
+	s.arrivals.RLock()
+	if s.draining.Load() {
+		s.arrivals.RUnlock()
+		return nil, ErrShutdown
+	}
+	s.engine.Register(&c.core, spec)
+	s.arrivals.RUnlock()
+	e.onOpen(ctx, c)
+	c.core.Open(c.connected())
+	return c, nil
+}
+
+func (c *Conn) connected() []byte {
+	return wire.Connected{
+		ConnectionID: c.ID(),
+		UserID:       c.identity.UserID,
+		Roles:        c.identity.Roles,
+		ExpiresAt:    c.identity.ExpiresAt,
+		PingInterval: c.endpoint.service.opts.PingInterval,
+	}.Encode()
+}
+
+func (e *endpoint) onOpen(ctx context.Context, c *Conn) {
+	if e.opts.OnOpen == nil {
+		return
+	}
+	var err error
+	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked {
+		return
+	}
+	if err != nil {
+		e.service.log.Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)
+	}
+}
+
+func (e *endpoint) onMessage(c *Conn, data []byte) {
+	if e.opts.OnMessage == nil {
+		return
+	}
+	if e.call("OnMessage", func() { e.opts.OnMessage(e.service.ctx, c, data) }) {
+		c.Close(wire.CloseInternalError, "internal error")
+	}
+}
+
+func (e *endpoint) onClose(c *Conn, code CloseCode, reason string) {
+	e.service.log.Debug("connection closed", "connection", c.ID(), "code", int(code),
+		"duration", time.Since(c.CreatedAt()).Round(time.Millisecond))
+	if e.opts.OnClose != nil {
+		e.call("OnClose", func() { e.opts.OnClose(e.service.ctx, c, code, reason) })
+	}
+}
+
+// authorize decides whether a client may subscribe itself to a topic.
+func (e *endpoint) authorize(c *Conn, topic string) error {
+	if c.identity.MaySubscribe(topic) {
+		return nil
+	}
+	forbidden := &wire.CommandError{Code: wire.CodeForbidden, Message: fmt.Sprintf("you may not subscribe to %q", topic)}
+	if e.opts.AuthorizeTopic == nil {
+		return forbidden
+	}
+	var err error
+	if e.call("AuthorizeTopic", func() { err = e.opts.AuthorizeTopic(e.service.ctx, c, topic) }) {
+		return errPanicked
+	}
+	if err != nil {
+		e.service.log.Debug("a subscription was denied", "connection", c.ID(), "topic", topic, "error", err)
+		return forbidden
+	}
+	return nil
+}
+
+var errPanicked = errors.New("the application's callback panicked")
+
+// call runs an application's callback. A panic is logged with its stack and
+// does not leave this function.
+func (e *endpoint) call(name string, callback func()) (panicked bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			panicked = true
+			e.service.metrics.CallbackPanics.Inc()
+			e.service.log.Error("a callback panicked", "callback", name, "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+		}
+	}()
+	callback()
+	return false
+}

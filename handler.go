@@ -1,0 +1,229 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/wire"
+)
+
+// Handler returns the WebSocket endpoint. It checks the request, the origin and
+// the token before it upgrades, and answers what it refuses with an ordinary
+// status and a text that says why; a client that offers the subprotocol
+// boundary.realtime.v1 is upgraded and closed with a code instead, since a
+// browser shows neither to JavaScript otherwise. ServeHTTP returns once OnOpen
+// has; the connection keeps neither goroutine nor buffers of the HTTP server.
+func (s *Service) Handler(opts HandlerOptions) http.Handler {
+	e := s.endpoint(opts)
+	origins := newOrigins(opts.AllowedOrigins)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, origins) })
+}
+
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, origins origins) {
+	handshake, refused := e.handshake(r)
+	if refused != nil && r.Header.Get("Upgrade") != "" || r.Method != http.MethodGet {
+		e.refuse(w, handshake, refusal{reason: "handshake", answer: refused})
+		return
+	}
+	if !origins.allow(r) {
+		e.refuse(w, socket.Handshake{}, refuse("origin", http.StatusForbidden, 0, "this origin may not connect"))
+		return
+	}
+	id, denied := e.identify(r)
+	if denied != nil {
+		e.refuse(w, handshake, *denied)
+		return
+	}
+	if refused != nil {
+		e.refuse(w, handshake, refusal{reason: "handshake", answer: refused})
+		return
+	}
+	e.upgrade(w, r, handshake, id)
+}
+
+func (e *endpoint) handshake(r *http.Request) (socket.Handshake, *socket.Refusal) {
+	handshake, err := socket.CheckHandshake(r, socket.HandshakeOptions{
+		Protocols: []string{wire.Subprotocol}, Deflate: e.opts.Compression,
+	})
+	var refused *socket.Refusal
+	errors.As(err, &refused)
+	return handshake, refused
+}
+
+// refusal is why and how a request is refused.
+type refusal struct {
+	reason string // of the metric
+	answer *socket.Refusal
+	code   CloseCode // for clients of the subprotocol; 0: they get the answer too
+}
+
+func refuse(reason string, status int, code CloseCode, text string) refusal {
+	return refusal{reason: reason, answer: &socket.Refusal{Status: status, Text: text}, code: code}
+}
+
+// identify finds and verifies the token. Its texts never hold the token.
+func (e *endpoint) identify(r *http.Request) (*Identity, *refusal) {
+	fail := func(reason string, status int, code CloseCode, text string) (*Identity, *refusal) {
+		refused := refuse(reason, status, code, text)
+		return nil, &refused
+	}
+	if !e.service.Ready() {
+		return fail("draining", http.StatusServiceUnavailable, wire.CloseDrain, "the server is shutting down; reconnect")
+	}
+	token, present, err := auth.FromRequest(r, e.opts.TokenParam)
+	switch {
+	case err != nil:
+		return fail(string(auth.ReasonOf(err)), http.StatusBadRequest, wire.CloseBadRequest, err.Error())
+	case !present:
+		return fail("missing", http.StatusBadRequest, wire.CloseBadRequest, "Missing "+e.opts.TokenParam+" query parameter")
+	}
+	id, err := e.verify(r.Context(), token)
+	if err != nil {
+		refused := e.refusalOf(err)
+		return nil, &refused
+	}
+	return id, nil
+}
+
+// verify turns a token into an identity that may connect.
+func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err error) {
+	verifier := e.service.opts.Verifier
+	if verifier == nil {
+		return nil, errNoVerifier
+	}
+	if e.call("Verifier", func() { id, err = verifier.Verify(ctx, token) }) {
+		return nil, errPanicked
+	}
+	if err != nil {
+		return nil, err
+	}
+	if id == nil {
+		return nil, errors.New("realtime: the Verifier returned no identity")
+	}
+	return id, e.admit(id)
+}
+
+var errNoVerifier = errors.New("realtime: no Verifier is configured: set Options.Verifier")
+
+func (e *endpoint) refusalOf(err error) refusal {
+	reason := string(auth.ReasonOf(err))
+	switch {
+	case errors.Is(err, auth.ErrMissingPermissions), errors.Is(err, auth.ErrMissingRole):
+		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error())
+	case errors.Is(err, auth.ErrUnauthorized):
+		refused := refuse(reason, http.StatusUnauthorized, wire.CloseBadToken, "unauthorized: "+reason)
+		refused.answer.Header = http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}
+		return refused
+	case errors.Is(err, wire.ErrInvalidTarget):
+		return refuse("claims", http.StatusUnauthorized, wire.CloseBadToken, "unauthorized: the identity's user id or roles cannot be used")
+	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return refuse(reason, http.StatusServiceUnavailable, 1013, "the token cannot be verified just now; try again")
+	}
+	e.service.log.Error("a token could not be verified", "error", err)
+	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
+}
+
+// refuse answers a request that is not upgraded.
+func (e *endpoint) refuse(w http.ResponseWriter, h socket.Handshake, why refusal) {
+	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
+	e.service.log.Debug("a connection was refused", "reason", why.reason, "status", why.answer.Status)
+	if h.Protocol == "" || why.code == 0 {
+		why.answer.ServeHTTP(w, nil)
+		return
+	}
+	if err := closeAtOnce(w, h, why.code, why.answer.Text); err != nil {
+		e.service.log.Debug("a refusal could not be sent", "error", err)
+	}
+}
+
+// refusalTime bounds how long a refused client is spoken to.
+const refusalTime = 5 * time.Second
+
+// closeAtOnce upgrades and closes: the only way to tell a browser why.
+func closeAtOnce(w http.ResponseWriter, h socket.Handshake, code CloseCode, reason string) error {
+	conn, _, err := socket.Hijack(w)
+	if err != nil {
+		return fmt.Errorf("realtime: refuse with a code: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(refusalTime))
+	frames := socket.AppendClose(h.AppendResponse(nil), uint16(code), reason)
+	if _, err := conn.Write(frames); err != nil {
+		return fmt.Errorf("realtime: refuse with a code: %w", err)
+	}
+	waitForEnd(conn)
+	return nil
+}
+
+// waitForEnd reads what a client still sends, a little at the most, so that
+// closing does not reset the connection under the close frame.
+func waitForEnd(conn net.Conn) {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	var scratch [512]byte
+	for range 16 {
+		if _, err := conn.Read(scratch[:]); err != nil {
+			return
+		}
+	}
+}
+
+func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Handshake, id *Identity) {
+	conn, buffered, err := socket.Hijack(w)
+	if err != nil {
+		e.service.log.Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
+		http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
+		return
+	}
+	// The request's context ends when this handler returns; its values stay.
+	ctx := context.WithoutCancel(r.Context())
+	_, err = e.connect(ctx, id, engine.Spec{
+		Conn:     conn,
+		Prelude:  h.AppendResponse(nil),
+		Buffered: buffered,
+		Deflate:  h.Deflate,
+		TextPing: h.Protocol != "",
+	})
+	if err != nil { // it began to drain meanwhile
+		_ = conn.Close()
+	}
+}
+
+// ConnectOptions say who connects through an application's own transport:
+// either a token for the service's Verifier, or an identity.
+type ConnectOptions struct {
+	Token    string
+	Identity *Identity
+	HandlerOptions
+}
+
+// Connect makes a connection of an application's own transport: it is found and
+// sent to as any other. What its client sends is brought with Conn.Receive; when
+// the client is gone, call Conn.Close. The error matches ErrUnauthorized when
+// the token is refused.
+func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions) (*Conn, error) {
+	e := s.endpoint(opts.HandlerOptions)
+	id := opts.Identity
+	if id == nil {
+		var err error
+		if id, err = e.verify(ctx, opts.Token); err != nil {
+			return nil, fmt.Errorf("realtime: connect: %w", err)
+		}
+	} else if err := e.admit(id); err != nil {
+		return nil, fmt.Errorf("realtime: connect: %w", err)
+	}
+	c, err := e.connect(ctx, id, engine.Spec{Transport: t})
+	if err != nil {
+		return nil, fmt.Errorf("realtime: connect: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"time"
+
+	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/internal/poll"
+	"boundary-app.org/realtime/internal/socket"
+)
+
+// lingerTime is how long the end of the peer's stream is waited for after ours
+// was sent. Closing at once would reset the connection if anything is unread,
+// and with it destroy the close frame on its way.
+const lingerTime = time.Second
+
+// attach gives a new connection its slot and begins to read it.
+func (s *shard) attach(t *task) {
+	c, a := t.conn, t.arg.(*arrival)
+	s.place(c)
+	if c.fd >= 0 {
+		if err := s.watch(c); err != nil {
+			s.engine.log.Error("cannot poll a connection", "error", err)
+			s.doom(c)
+			return
+		}
+	} else {
+		c.offLoop.start(c)
+	}
+	if a.prelude != nil {
+		s.addChunk(c, a.prelude)
+		s.flush(c)
+	}
+	s.schedulePing(c)
+	if len(a.buffered) > 0 {
+		s.feed(c, a.buffered)
+	}
+}
+
+func (s *shard) place(c *Conn) {
+	s.serial++
+	c.generation = s.serial
+	c.credited = s.tick()
+	mine := slot{fd: -1, seen: s.seq, conn: c}
+	if last := len(s.free) - 1; last >= 0 {
+		c.slot = s.free[last]
+		s.free = s.free[:last]
+		s.slots[c.slot] = mine
+		return
+	}
+	c.slot = int32(len(s.slots))
+	s.slots = append(s.slots, mine)
+}
+
+// addChunk writes a chunk ahead of what is held back.
+func (s *shard) addChunk(c *Conn, chunk []byte) {
+	if c.out == nil {
+		c.out = &backlog{}
+	}
+	c.out.chunks = append(c.out.chunks, chunk)
+	s.resize(c, len(chunk)+chunkCost)
+	s.markDirty(c)
+}
+
+// open writes the first frame, then what was held back.
+func (s *shard) open(t *task) {
+	c := t.conn
+	s.unload(len(t.msg.frame))
+	if c.state != opening {
+		return
+	}
+	s.settle(c)
+	c.state = open
+	s.addChunk(c, t.msg.frame)
+	c.out.chunks = append(c.out.chunks, c.out.held...)
+	c.out.held = nil
+}
+
+// retired removes a connection from all lists. It may still be closing.
+func (s *shard) retired(t *task) {
+	c := t.conn
+	s.settle(c)
+	for _, m := range c.joined {
+		s.remove(m)
+	}
+	c.joined = nil
+	c.flags |= flagRetired
+	s.release(c)
+}
+
+// release frees the slot of a connection that has neither socket nor lists.
+func (s *shard) release(c *Conn) {
+	if c.state == gone && c.flags&flagRetired != 0 && s.slots[c.slot].conn == c {
+		s.slots[c.slot] = slot{fd: -1}
+		s.free = append(s.free, c.slot)
+	}
+}
+
+// closeGently ends a connection behind what was sent to it before.
+func (s *shard) closeGently(t *task) {
+	c, end := t.conn, t.arg.(*ending)
+	s.settle(c)
+	s.sayClose(c, end.code, end.reason)
+}
+
+// closeNow ends a connection for something the loop found. What arrives from
+// here on is discarded.
+func (s *shard) closeNow(c *Conn, code uint16, reason string) {
+	c.retire(code, reason)
+	s.sayClose(c, code, reason)
+	s.hangUp(c)
+}
+
+// hangUp ends our side as soon as the close frame is written.
+func (s *shard) hangUp(c *Conn) {
+	c.flags |= flagDeaf | flagShutOnFlush
+	if c.state == closing && c.out == nil {
+		s.shut(c)
+	}
+}
+
+// sayClose sends the close frame, once, and begins to wait for the peer's.
+func (s *shard) sayClose(c *Conn, code uint16, reason string) {
+	if c.state > open {
+		return
+	}
+	if c.out != nil {
+		for _, chunk := range c.out.held { // never opened: it must not be the first frame
+			s.resize(c, -len(chunk)-chunkCost)
+		}
+		c.out.held = nil
+	}
+	c.state = closing
+	s.slots[c.slot].fd = -1
+	s.addChunk(c, socket.AppendClose(nil, code, reason))
+	s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
+	s.expire(c, s.engine.cfg.CloseTimeout)
+	s.unpause(c)
+	if c.options&optTransport != 0 {
+		s.hangUp(c) // there is no peer that answers
+	}
+}
+
+// peerClosed answers a close frame, or completes the handshake we began.
+func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
+	c.retire(code, reason)
+	s.settle(c)
+	s.sayClose(c, code, "")
+	s.hangUp(c)
+}
+
+// shut sends the end of our stream after the last frame and lingers for the peer's.
+func (s *shard) shut(c *Conn) {
+	c.flags = c.flags&^flagShutOnFlush | flagDeaf
+	if c.options&optTransport != 0 {
+		s.doom(c)
+		return
+	}
+	c.state = lingering
+	s.slots[c.slot].fd = -1
+	if c.offLoop != nil {
+		c.offLoop.shut(s.engine)
+	} else if err := poll.CloseWrite(int(c.fd)); err != nil {
+		s.doom(c)
+		return
+	}
+	s.expire(c, lingerTime)
+}
+
+// doom marks a connection whose socket has ended or failed. It is buried at the
+// end of the turn, when no fan-out walks over it.
+func (s *shard) doom(c *Conn) {
+	if c.state == gone {
+		return
+	}
+	s.slots[c.slot].fd = -1
+	if c.state <= open {
+		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(socket.CloseAbnormal)).Inc()
+	}
+	c.state = gone
+	s.doomed = append(s.doomed, c)
+}
+
+func (s *shard) buryDoomed() {
+	for i := 0; i < len(s.doomed); i++ {
+		s.bury(s.doomed[i])
+	}
+	clear(s.doomed)
+	s.doomed = s.doomed[:0]
+}
+
+// bury closes the socket. The loop alone closes descriptors, so that none is
+// used again under an operation that is still pending.
+func (s *shard) bury(c *Conn) {
+	c.retire(socket.CloseAbnormal, "the connection broke")
+	if c.out != nil {
+		s.resize(c, -c.out.size)
+		c.out = nil
+	}
+	c.in = socket.Reader{}
+	if c.offLoop != nil {
+		c.offLoop.close(s.engine)
+	} else {
+		_ = poll.Close(int(c.fd))
+	}
+	s.release(c)
+	s.engine.sockets.Done()
+}
+
+// stop ends the loop after this turn.
+func (s *shard) stop(*task) { s.stopped = true }
+
+// end closes what is left when the loop ends.
+func (s *shard) end() {
+	for i := range s.slots {
+		if c := s.slots[i].conn; c != nil {
+			s.doom(c)
+		}
+	}
+	s.buryDoomed()
+	if s.poller != nil {
+		_ = s.poller.Close()
+	}
+}

@@ -1,0 +1,276 @@
+package engine
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/internal/socket"
+)
+
+// Handler is what the owner of a connection does with what arrives. Its methods
+// run one after the other, in order, on a goroutine that exists only while
+// there is something to do; they may block, and may call anything.
+type Handler interface {
+	// Receive takes a message from the client. Data belongs to the callee.
+	Receive(text bool, data []byte)
+	// Closed is the last call, made once: the code and reason the connection
+	// ended with. 1006 means that it broke without a close frame.
+	Closed(code uint16, reason string)
+}
+
+// Errors of a connection's operations.
+var (
+	ErrClosed     = errors.New("the connection is closed")
+	ErrTopicLimit = errors.New("the connection has as many topics as it may have")
+)
+
+// Conn is one connection. It is made by Engine.Register and safe for
+// concurrent use.
+type Conn struct {
+	// static after Register
+	shard   *shard
+	handler Handler
+	id      ID
+	created int64 // unix milliseconds
+	fixed   uint16
+	options uint8
+
+	// owned by the loop
+	state      state
+	flags      uint8
+	slot       int32
+	fd         int32 // -1: the connection is offLoop
+	generation int32
+	pingDue    tick // when to ping, or when the pong must have come
+	wake       tick // when the wheel looks at the connection
+	deadline   tick // of the closing handshake
+	credit     float32
+	credited   tick
+	expires    int64 // unix milliseconds, 0: never
+	offLoop    *offLoop
+	out        *backlog
+	joined     []membership
+	in         socket.Reader
+
+	mu      sync.Mutex
+	retired bool     // guarded by mu
+	lists   []*list  // guarded by mu: the fixed groups, then the topics
+	mail    *mailbox // guarded by mu: nil when there is nothing to do
+}
+
+// membership is a loop's note of where a connection stands in a list.
+type membership struct {
+	list *list
+	pos  int32
+}
+
+// What a connection was registered with.
+const (
+	optDeflate   = 1 << iota // permessage-deflate was negotiated
+	optTextPing              // pings are also sent as text
+	optTransport             // the application's own transport: no frames, no pings
+)
+
+// state is where a connection is in its life.
+type state uint8
+
+const (
+	opening   state = iota // messages are held back until Open
+	open                   // messages are written
+	closing                // a close frame is under way; waits for the peer's
+	lingering              // our direction is shut; waits for the peer's end
+	gone                   // the socket is closed
+)
+
+// What the loop remembers of a connection besides its state.
+const (
+	flagPinged      = 1 << iota // waits for a pong
+	flagPaused                  // not read, until the handler has caught up
+	flagDirty                   // in the shard's list of connections to flush
+	flagArmed                   // waits for the socket to become writable
+	flagShutOnFlush             // after the backlog, shut our direction
+	flagRetired                 // left all lists
+	flagDeaf                    // what arrives is discarded
+)
+
+// ID returns the connection's id.
+func (c *Conn) ID() ID { return c.id }
+
+// CreatedAt returns when the connection was registered.
+func (c *Conn) CreatedAt() time.Time { return time.UnixMilli(c.created) }
+
+// Open ends the time in which messages are held back: text is written first,
+// then what was sent to the connection meanwhile, in order. From here on the
+// handler is called. It is called once, by whoever called Register.
+func (c *Conn) Open(text []byte) {
+	m := newMessage(socket.OpText, text, c.shard.clock())
+	c.shard.post(task{run: (*shard).open, conn: c, msg: m})
+	c.releaseMail()
+}
+
+// Send writes a text message to this connection only. It returns false when
+// the connection is closed.
+func (c *Conn) Send(text []byte) bool { return c.send(socket.OpText, text) }
+
+// SendBinary is Send for a binary message.
+func (c *Conn) SendBinary(data []byte) bool { return c.send(socket.OpBinary, data) }
+
+func (c *Conn) send(op socket.Opcode, data []byte) bool {
+	if c.Retired() {
+		return false
+	}
+	c.shard.post(task{run: (*shard).sendOne, conn: c, msg: newMessage(op, data, c.shard.clock())})
+	return true
+}
+
+// Retired reports whether the connection has ended: nothing is sent to it any more.
+func (c *Conn) Retired() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.retired
+}
+
+// Subscribe adds the connection to a topic. It returns false when it was
+// subscribed already. What is sent to the topic after it has returned reaches
+// the connection.
+func (c *Conn) Subscribe(topic string, limit int) (added bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.retired:
+		return false, ErrClosed
+	case c.topicAt(topic) >= 0:
+		return false, nil
+	case limit > 0 && len(c.lists)-int(c.fixed) >= limit:
+		return false, ErrTopicLimit
+	}
+	x := c.shard.engine.index
+	c.lists = append(c.lists, x.join(key{bus.Topic, topic}, c))
+	c.shard.engine.subscriptions.Add(1)
+	return true, nil
+}
+
+// Unsubscribe removes the connection from a topic. It returns false when it was
+// not subscribed.
+func (c *Conn) Unsubscribe(topic string) (removed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.topicAt(topic)
+	if i < 0 {
+		return false
+	}
+	c.leave(i)
+	return true
+}
+
+// UnsubscribeAll removes the connection from all topics and returns their number.
+func (c *Conn) UnsubscribeAll() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.retired && len(c.lists) > int(c.fixed) {
+		c.leave(len(c.lists) - 1)
+		n++
+	}
+	return n
+}
+
+// Topics returns the topics the connection is subscribed to.
+func (c *Conn) Topics() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired {
+		return nil
+	}
+	names := make([]string, 0, len(c.lists)-int(c.fixed))
+	for _, l := range c.lists[c.fixed:] {
+		names = append(names, l.group.name)
+	}
+	return names
+}
+
+// topicAt returns where a topic is in c.lists, or -1. Called under c.mu.
+func (c *Conn) topicAt(topic string) int {
+	if c.retired {
+		return -1
+	}
+	for i := int(c.fixed); i < len(c.lists); i++ {
+		if c.lists[i].group.name == topic {
+			return i
+		}
+	}
+	return -1
+}
+
+// leave takes the connection out of one topic. Called under c.mu.
+func (c *Conn) leave(i int) {
+	l := c.lists[i]
+	last := len(c.lists) - 1
+	c.lists[i] = c.lists[last]
+	c.lists[last] = nil
+	c.lists = c.lists[:last]
+	c.shard.engine.index.leave(l, &task{run: (*shard).leave, conn: c, list: l})
+	c.shard.engine.subscriptions.Add(-1)
+}
+
+// Close ends the connection: from its return on nothing is sent to it and it
+// is found nowhere; what was sent before is written, then a close frame with
+// the code, and the peer gets CloseTimeout to answer it. Idempotent: it returns
+// false when the connection had ended before.
+func (c *Conn) Close(code uint16, reason string) bool {
+	if !c.retire(code, reason) {
+		return false
+	}
+	c.shard.post(task{run: (*shard).closeGently, conn: c, arg: &ending{code, reason}})
+	return true
+}
+
+// ending is how a connection ends.
+type ending struct {
+	code   uint16
+	reason string
+}
+
+// retire takes the connection out of the index, once, and tells the handler.
+func (c *Conn) retire(code uint16, reason string) bool {
+	c.mu.Lock()
+	if c.retired {
+		c.mu.Unlock()
+		return false
+	}
+	c.retired = true
+	lists := c.lists
+	c.lists = nil
+	c.mu.Unlock()
+
+	e := c.shard.engine
+	for _, l := range lists {
+		e.index.leave(l, nil)
+	}
+	e.index.remove(c)
+	e.subscriptions.Add(-int64(len(lists) - int(c.fixed)))
+	e.count.Add(-1)
+	e.metrics.Connections.Dec()
+	c.shard.post(task{run: (*shard).retired, conn: c})
+	c.deliver(mail{end: &ending{code, reason}})
+	return true
+}
+
+// SetExpiry changes when the connection is closed as expired; zero is never.
+func (c *Conn) SetExpiry(t time.Time) {
+	c.shard.post(task{run: (*shard).setExpiry, conn: c, arg: unixMilli(t)})
+}
+
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Handler returns the handler the connection was registered with.
+func (c *Conn) Handler() Handler { return c.handler }
+
+// TextPing reports whether the connection was registered with TextPing.
+func (c *Conn) TextPing() bool { return c.options&optTextPing != 0 }

@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/internal/socket"
+)
+
+// Config is fixed for an engine's life. All fields are required unless they say
+// otherwise; the service fills in its defaults.
+type Config struct {
+	Shards       int // 0: one per processor the program may use
+	MaxMessage   int // octets of one message from a client
+	MaxBacklog   int // octets that may wait for one connection
+	MaxInbox     int // octets that may wait for one shard before Admit blocks
+	PingInterval time.Duration
+	PongTimeout  time.Duration
+	CloseTimeout time.Duration
+	ExpiryGrace  time.Duration
+	Rate         float64 // messages and pings a second from one connection; 0: any number
+	Burst        int
+	Metrics      *metrics.Set
+	Log          *slog.Logger
+	PingText     []byte // sent beside the ping to connections with TextPing
+}
+
+// Engine is the connections of one node. Safe for concurrent use.
+type Engine struct {
+	cfg     Config
+	metrics *metrics.Set
+	log     *slog.Logger
+	reader  socket.Config
+	index   *index
+	shards  []*shard
+	start   time.Time
+
+	next          atomic.Uint32 // shard of the next connection
+	count         atomic.Int64
+	subscriptions atomic.Int64
+
+	sockets sync.WaitGroup // connections whose socket is not closed yet
+	workers sync.WaitGroup // mailboxes, readers, writers, pollers
+	loops   sync.WaitGroup
+}
+
+// New starts the loops.
+func New(cfg Config) *Engine {
+	if cfg.Shards <= 0 {
+		cfg.Shards = runtime.GOMAXPROCS(0)
+	}
+	e := &Engine{
+		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
+		reader: socket.Config{MaxMessage: cfg.MaxMessage},
+		index:  newIndex(), start: time.Now(),
+	}
+	for range cfg.Shards {
+		s := newShard(e)
+		e.shards = append(e.shards, s)
+		e.loops.Go(s.loop)
+	}
+	return e
+}
+
+// Transport is an application's own way to a client, in place of a WebSocket.
+// Send and Close are called by one goroutine at a time and may block. An error
+// of Send ends the connection.
+type Transport interface {
+	Send(text []byte) error
+	Close(code uint16, reason string) error
+}
+
+// Spec says who connects, and over what: exactly one of Conn and Transport.
+type Spec struct {
+	User    string
+	Roles   []string
+	Expires time.Time // zero: never
+	Handler Handler
+
+	Conn     net.Conn
+	Prelude  []byte // written first, before any frame
+	Buffered []byte // read already
+	Deflate  bool
+	TextPing bool
+
+	Transport Transport
+}
+
+// Register makes c, a zero Conn, a connection: it is found and sent to from now
+// on, but what is sent is held back until Open. The engine owns spec.Conn from
+// here on.
+func (e *Engine) Register(c *Conn, spec Spec) {
+	e.prepare(c, spec)
+	arrived := task{run: (*shard).attach, conn: c, arg: &arrival{spec.Prelude, spec.Buffered}}
+	if spec.Transport != nil {
+		c.offLoop = newOffLoop(&transportLink{spec.Transport})
+		c.options |= optTransport
+	} else if fd, ok := c.shard.adopt(spec.Conn); ok {
+		c.fd = int32(fd)
+	} else {
+		c.offLoop = newOffLoop(&netLink{conn: spec.Conn})
+	}
+	e.count.Add(1)
+	e.sockets.Add(1)
+	e.metrics.Connections.Inc()
+	e.metrics.Connects.Inc()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shard.post(arrived)
+	e.index.add(c)
+	c.lists = make([]*list, 0, 3+len(spec.Roles))
+	c.lists = append(c.lists, e.index.join(key{route: bus.Everyone}, c), e.index.join(key{bus.User, spec.User}, c))
+	for _, role := range spec.Roles {
+		c.lists = append(c.lists, e.index.join(key{bus.Role, role}, c))
+	}
+	c.fixed = uint16(len(c.lists))
+}
+
+func (e *Engine) prepare(c *Conn, spec Spec) {
+	c.shard = e.shards[e.next.Add(1)%uint32(len(e.shards))]
+	c.handler = spec.Handler
+	c.id = NewID()
+	c.created = time.Now().UnixMilli()
+	c.expires = unixMilli(spec.Expires)
+	c.fd = -1
+	c.credit = float32(e.cfg.Burst)
+	if spec.Deflate {
+		c.options |= optDeflate
+	}
+	if spec.TextPing {
+		c.options |= optTextPing
+	}
+	c.holdMail()
+}
+
+// Send writes a text message to the connections an address names and returns
+// their number. It does not wait for the writes.
+func (e *Engine) Send(route bus.Route, target string, text []byte) (recipients int) {
+	if route == bus.Connection {
+		if c := e.Find(target); c != nil && c.Send(text) {
+			return 1
+		}
+		return 0
+	}
+	return e.index.send(key{route, target}, newMessage(socket.OpText, text, time.Now()))
+}
+
+// Admit waits while a shard has more to do than MaxInbox allows, until ctx is
+// done at the latest. Who publishes calls it first, so that publishers that are
+// faster than the sockets wait instead of filling the memory.
+func (e *Engine) Admit(ctx context.Context) error {
+	for _, s := range e.shards {
+		if err := s.admit(ctx); err != nil {
+			return fmt.Errorf("wait for the sockets to catch up: %w", err)
+		}
+	}
+	return nil
+}
+
+// Find returns a connection by its id, nil when there is none.
+func (e *Engine) Find(id string) *Conn {
+	parsed, ok := ParseID(id)
+	if !ok {
+		return nil
+	}
+	return e.index.find(parsed)
+}
+
+// All calls yield with every connection.
+func (e *Engine) All(yield func(*Conn) bool) { e.index.all(yield) }
+
+// Count returns the number of connections.
+func (e *Engine) Count() int { return int(e.count.Load()) }
+
+// Subscriptions returns the number of subscriptions of all connections.
+func (e *Engine) Subscriptions() int { return int(e.subscriptions.Load()) }
+
+// MemberCount returns how many connections an address names.
+func (e *Engine) MemberCount(route bus.Route, target string) int {
+	return e.index.count(key{route, target})
+}
+
+// Groups calls yield with each group of a route and its number of members.
+func (e *Engine) Groups(route bus.Route, yield func(name string, members int)) {
+	e.index.names(route, yield)
+}
+
+// Members returns the connections an address names. It waits for the loops that
+// have some; it must not be called by a loop.
+func (e *Engine) Members(route bus.Route, target string) []*Conn {
+	if route == bus.Connection {
+		if c := e.Find(target); c != nil {
+			return []*Conn{c}
+		}
+		return nil
+	}
+	lists := e.index.lists(key{route, target})
+	var members []*Conn
+	for _, l := range lists {
+		members = append(members, l.shard.members(l)...)
+	}
+	return members
+}
+
+// WaitClosed waits until the sockets of all connections are closed, until ctx
+// is done at the latest. No connection may be registered meanwhile.
+func (e *Engine) WaitClosed(ctx context.Context) error {
+	closed := make(chan struct{})
+	e.workers.Go(func() {
+		e.sockets.Wait() // ends at Stop at the latest
+		close(closed)
+	})
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stop ends every connection that is left without a close frame, and returns
+// when all goroutines of the engine have ended, handlers included. No method
+// may be called after it; nothing is sent while it runs.
+func (e *Engine) Stop() {
+	for _, s := range e.shards {
+		s.post(task{run: (*shard).stop})
+	}
+	e.loops.Wait()
+	e.workers.Wait()
+}

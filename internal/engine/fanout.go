@@ -1,0 +1,298 @@
+package engine
+
+import (
+	"time"
+
+	"boundary-app.org/realtime/internal/poll"
+)
+
+const (
+	// slice is how many members of a large group are written to before the loop
+	// looks at anything else; a group of at most that size is done at once.
+	slice = 256
+	// maxJoined bounds the octets of messages joined into one chunk.
+	maxJoined = 128 << 10
+)
+
+// fanout is one or more consecutive messages on their way to a list's members.
+//
+// While it is pending, a connection can be given what it is owed ahead of its
+// turn (settle): whenever something else is about to happen to the connection,
+// so that a message to one user neither waits behind a long broadcast nor
+// overtakes it. Slot.seen says which fanouts a connection has had.
+type fanout struct {
+	list   *list
+	next   *fanout // the list's next
+	seq    uint32
+	cursor int // members before it are done
+	msgs   []*message
+	octets int
+
+	plain    []byte // the frames, joined; made for the first recipient
+	deflated []byte
+}
+
+// queue is the lists with pending fanouts, in the order they came.
+type queue []*list
+
+func (q *queue) push(l *list) { *q = append(*q, l) }
+
+func (q *queue) pop() {
+	old := *q
+	copy(old, old[1:])
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+}
+
+// enqueue appends a message to what is pending for a list. A message that
+// directly follows another to the same list joins it: both go out in one write.
+func (s *shard) enqueue(l *list, m *message) {
+	if f := s.run; f != nil && f.list == l && f.plain == nil && f.octets+len(m.frame) <= maxJoined {
+		f.msgs = append(f.msgs, m)
+		f.octets += len(m.frame)
+		return
+	}
+	s.seq++
+	f := &fanout{list: l, seq: s.seq, octets: len(m.frame), msgs: []*message{m}}
+	s.run = f
+	if l.pending == nil {
+		l.pending = f
+		s.schedule(l)
+		return
+	}
+	last := l.pending
+	for last.next != nil {
+		last = last.next
+	}
+	last.next = f
+}
+
+func (s *shard) schedule(l *list) {
+	s.waiting++
+	if len(l.members) <= slice {
+		s.small.push(l)
+	} else {
+		s.large.push(l)
+	}
+}
+
+// advance writes all that is pending for small lists and one slice of a large one.
+func (s *shard) advance() {
+	for i := 0; i < len(s.small); i++ {
+		for s.small[i].pending != nil {
+			s.write(s.small[i], len(s.small[i].members))
+		}
+		s.waiting--
+	}
+	clear(s.small)
+	s.small = s.small[:0]
+	if len(s.large) == 0 {
+		return
+	}
+	l := s.large[0]
+	s.write(l, slice)
+	s.large.pop()
+	if l.pending == nil {
+		s.waiting--
+	} else {
+		s.large.push(l) // turn by turn: no list waits for another's whole fan-out
+	}
+}
+
+// write takes the first fanout of a list to at most limit more members.
+func (s *shard) write(l *list, limit int) {
+	f := l.pending
+	frames := s.frames(f)
+	alone := s.waiting == 1 // nobody is owed anything by another list
+	end := min(f.cursor+limit, len(l.members))
+	for ; f.cursor < end; f.cursor++ {
+		sl := &s.slots[l.members[f.cursor]]
+		switch {
+		case sl.seen >= f.seq:
+		case alone && sl.fd >= 0:
+			sl.seen = f.seq
+			s.writeNow(sl, frames, len(f.msgs))
+		default:
+			s.settle(sl.conn)
+		}
+	}
+	if f.cursor >= len(l.members) {
+		s.finish(l)
+	}
+}
+
+// finish drops a list's first fanout, which every member has had.
+func (s *shard) finish(l *list) {
+	f := l.pending
+	l.pending = f.next
+	if s.run == f {
+		s.run = nil
+	}
+	s.unload(f.octets)
+	for _, m := range f.msgs {
+		s.engine.metrics.FanoutSeconds.Observe(time.Since(m.sentAt).Seconds())
+	}
+}
+
+// writeNow writes straight from the fan-out: one system call, no copy.
+func (s *shard) writeNow(sl *slot, frames []byte, messages int) {
+	s.tally.deliveries += messages
+	n, err := poll.Write(int(sl.fd), frames)
+	if n == len(frames) {
+		return
+	}
+	s.blocked(sl.conn, frames, n, err)
+}
+
+// rewind starts the count of fanouts again, while none is pending, long before
+// it could overflow.
+func (s *shard) rewind() {
+	if s.seq < 1<<31 || s.waiting > 0 {
+		return
+	}
+	for i := range s.slots {
+		s.slots[i].seen = 0
+	}
+	s.seq = 0
+}
+
+// settle gives a connection everything that pending fanouts owe it, in the
+// order it was sent, ahead of their turn.
+func (s *shard) settle(c *Conn) {
+	sl := &s.slots[c.slot]
+	if sl.seen == s.seq {
+		return
+	}
+	if s.waiting > 0 {
+		for f := s.owed(c, sl.seen); f != nil; f = s.owed(c, f.seq) {
+			s.pushFanout(c, f)
+		}
+	}
+	sl.seen = s.seq
+	s.run = nil // what follows was not part of what the connection was given
+}
+
+// owed returns the oldest pending fanout after seen that is for c.
+func (s *shard) owed(c *Conn, seen uint32) (oldest *fanout) {
+	for _, m := range c.joined {
+		f := m.list.pending
+		for f != nil && f.seq <= seen {
+			f = f.next
+		}
+		if f != nil && (oldest == nil || f.seq < oldest.seq) {
+			oldest = f
+		}
+	}
+	return oldest
+}
+
+func (s *shard) pushFanout(c *Conn, f *fanout) {
+	if c.state > open || c.flags&flagRetired != 0 {
+		return
+	}
+	s.tally.deliveries += len(f.msgs)
+	if c.options&optDeflate != 0 {
+		s.push(c, f.compressed())
+		return
+	}
+	s.push(c, s.frames(f))
+}
+
+// frames returns a fanout's frames as one chunk. It is copied for as many
+// messages as were joined, never per recipient.
+func (s *shard) frames(f *fanout) []byte {
+	if f.plain == nil {
+		if len(f.msgs) == 1 {
+			f.plain = f.msgs[0].frame
+		} else {
+			f.plain = make([]byte, 0, f.octets)
+			for _, m := range f.msgs {
+				f.plain = append(f.plain, m.frame...)
+			}
+		}
+	}
+	return f.plain
+}
+
+func (f *fanout) compressed() []byte {
+	if f.deflated == nil {
+		for _, m := range f.msgs {
+			f.deflated = append(f.deflated, m.compressed()...)
+		}
+	}
+	return f.deflated
+}
+
+// join adds a connection to a list.
+func (s *shard) join(t *task) {
+	c, l := t.conn, t.list
+	if c.flags&flagRetired != 0 {
+		return
+	}
+	s.settle(c) // it must not get what was sent to the list before
+	c.joined = append(c.joined, membership{list: l, pos: int32(len(l.members))})
+	l.members = append(l.members, c.slot)
+	s.run = nil
+}
+
+// leave takes a connection out of a list.
+func (s *shard) leave(t *task) {
+	c := t.conn
+	for i, m := range c.joined {
+		if m.list == t.list {
+			s.settle(c)
+			s.remove(m)
+			last := len(c.joined) - 1
+			c.joined[i] = c.joined[last]
+			c.joined = c.joined[:last]
+			return
+		}
+	}
+}
+
+// remove closes the gap that a membership leaves with the list's last member.
+func (s *shard) remove(m membership) {
+	l := m.list
+	last := len(l.members) - 1
+	moved := s.slots[l.members[last]].conn
+	if l.pending != nil {
+		s.settle(moved) // its new place may be one the fan-out has passed
+	}
+	if int(m.pos) != last {
+		l.members[m.pos] = moved.slot
+		moved.moveTo(l, m.pos)
+	}
+	l.members = l.members[:last]
+	s.run = nil
+}
+
+func (c *Conn) moveTo(l *list, pos int32) {
+	for i := range c.joined {
+		if c.joined[i].list == l {
+			c.joined[i].pos = pos
+			return
+		}
+	}
+}
+
+// members returns a list's connections; it waits for the loop.
+func (s *shard) members(l *list) []*Conn {
+	answer := make(chan []*Conn, 1)
+	s.post(task{list: l, arg: answer, run: (*shard).answerMembers})
+	select {
+	case conns := <-answer:
+		return conns
+	case <-s.done:
+		return nil
+	}
+}
+
+func (s *shard) answerMembers(t *task) {
+	conns := make([]*Conn, 0, len(t.list.members))
+	for _, slot := range t.list.members {
+		if c := s.slots[slot].conn; c.flags&flagRetired == 0 {
+			conns = append(conns, c)
+		}
+	}
+	t.arg.(chan []*Conn) <- conns
+}

@@ -1,0 +1,28 @@
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+)
+
+// ID names a connection: 128 random bits, so that it cannot be guessed and no
+// two nodes make the same one.
+type ID [16]byte
+
+// NewID returns a new random id.
+func NewID() (id ID) {
+	_, _ = rand.Read(id[:]) // never fails, by its contract
+	return id
+}
+
+// String returns the id as clients and back ends see it: 22 URL-safe characters.
+func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// ParseID reverses String. It returns false for anything String cannot return.
+func ParseID(s string) (id ID, ok bool) {
+	if len(s) != base64.RawURLEncoding.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(s))
+	return id, err == nil
+}

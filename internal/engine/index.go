@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync"
+
+	"boundary-app.org/realtime/bus"
+)
+
+const stripes = 128
+
+// key names a group: everyone, one user's connections, one role's, one topic's.
+type key struct {
+	route bus.Route
+	name  string
+}
+
+// group is the connections that hear what is sent to one key.
+type group struct {
+	key
+	lists *list // one for each shard with members; guarded by the stripe
+}
+
+// list is a group's members on one shard.
+type list struct {
+	shard *shard
+	group *group
+
+	// guarded by the group's stripe
+	next *list
+	n    int
+
+	// owned by the shard's loop
+	members []int32 // slots
+	pending *fanout // the first of the messages that not all members have
+}
+
+// index finds groups and connections by name. Safe for concurrent use.
+type index struct {
+	seed   maphash.Seed
+	groups [stripes]groupStripe
+	conns  [stripes]connStripe
+}
+
+type groupStripe struct {
+	mu   sync.Mutex
+	byID map[key]*group
+}
+
+type connStripe struct {
+	mu   sync.Mutex
+	byID map[ID]*Conn
+}
+
+func newIndex() *index {
+	x := &index{seed: maphash.MakeSeed()}
+	for i := range stripes {
+		x.groups[i].byID = map[key]*group{}
+		x.conns[i].byID = map[ID]*Conn{}
+	}
+	return x
+}
+
+func (x *index) stripe(k key) *groupStripe {
+	return &x.groups[(maphash.String(x.seed, k.name)+uint64(k.route))%stripes]
+}
+
+// join counts c into the group and posts the membership to c's shard.
+func (x *index) join(k key, c *Conn) *list {
+	s := x.stripe(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.byID[k]
+	if g == nil {
+		k.name = strings.Clone(k.name) // it may be a piece of a large buffer
+		g = &group{key: k}
+		s.byID[k] = g
+	}
+	l := g.listOf(c.shard)
+	l.n++
+	c.shard.post(task{run: (*shard).join, conn: c, list: l})
+	return l
+}
+
+// listOf returns the group's list on a shard. Called under the stripe's lock.
+func (g *group) listOf(s *shard) *list {
+	for l := g.lists; l != nil; l = l.next {
+		if l.shard == s {
+			return l
+		}
+	}
+	g.lists = &list{shard: s, group: g, next: g.lists}
+	return g.lists
+}
+
+// leave takes one member off the list's count. A list without members is
+// dropped from the index, a group without lists vanishes; the loop still has
+// the old list for what was sent to it before. With a task, it is posted in order.
+func (x *index) leave(l *list, then *task) {
+	s := x.stripe(l.group.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.n--
+	if l.n == 0 {
+		l.group.drop(l)
+		if l.group.lists == nil {
+			delete(s.byID, l.group.key)
+		}
+	}
+	if then != nil {
+		l.shard.post(*then)
+	}
+}
+
+func (g *group) drop(l *list) {
+	for at := &g.lists; *at != nil; at = &(*at).next {
+		if *at == l {
+			*at = l.next
+			return
+		}
+	}
+}
+
+// send posts a message to every shard with members of the group, under the
+// stripe's lock so that all shards see a group's messages in one order, and
+// returns the number of members.
+func (x *index) send(k key, m *message) (recipients int) {
+	s := x.stripe(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.byID[k]
+	if g == nil {
+		return 0
+	}
+	for l := g.lists; l != nil; l = l.next {
+		recipients += l.n
+		l.shard.post(task{list: l, msg: m})
+	}
+	return recipients
+}
+
+// count returns the number of a group's members.
+func (x *index) count(k key) (n int) {
+	s := x.stripe(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.byID[k]; g != nil {
+		for l := g.lists; l != nil; l = l.next {
+			n += l.n
+		}
+	}
+	return n
+}
+
+// lists returns a group's lists.
+func (x *index) lists(k key) (lists []*list) {
+	s := x.stripe(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.byID[k]; g != nil {
+		for l := g.lists; l != nil; l = l.next {
+			lists = append(lists, l)
+		}
+	}
+	return lists
+}
+
+// names calls yield with each group of a route and its number of members. No
+// lock is held during the call.
+func (x *index) names(route bus.Route, yield func(name string, members int)) {
+	type entry struct {
+		name    string
+		members int
+	}
+	var entries []entry
+	for i := range x.groups {
+		s := &x.groups[i]
+		entries = entries[:0]
+		s.mu.Lock()
+		for k, g := range s.byID {
+			if k.route != route {
+				continue
+			}
+			n := 0
+			for l := g.lists; l != nil; l = l.next {
+				n += l.n
+			}
+			entries = append(entries, entry{k.name, n})
+		}
+		s.mu.Unlock()
+		for _, e := range entries {
+			yield(e.name, e.members)
+		}
+	}
+}
+
+func (x *index) connStripe(id ID) *connStripe { return &x.conns[id[0]%stripes] }
+
+func (x *index) add(c *Conn) {
+	s := x.connStripe(c.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID[c.id] = c
+}
+
+func (x *index) remove(c *Conn) {
+	s := x.connStripe(c.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, c.id)
+}
+
+func (x *index) find(id ID) *Conn {
+	s := x.connStripe(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id]
+}
+
+// all returns the registered connections, a stripe at a time.
+func (x *index) all(yield func(*Conn) bool) {
+	var conns []*Conn
+	for i := range x.conns {
+		s := &x.conns[i]
+		conns = conns[:0]
+		s.mu.Lock()
+		for _, c := range s.byID {
+			conns = append(conns, c)
+		}
+		s.mu.Unlock()
+		for _, c := range conns {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}

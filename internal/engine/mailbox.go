@@ -1,0 +1,97 @@
+package engine
+
+// Marks at which a connection is no longer read, and read again.
+const (
+	mailHigh = 64
+	mailLow  = 16
+)
+
+// mailbox is what waits for a connection's handler. It exists only while there
+// is something to do, and with it the goroutine that does it.
+type mailbox struct {
+	queue  []mail
+	octets int
+	full   bool // the loop has been told to stop reading
+}
+
+// mail is one call of the handler.
+type mail struct {
+	data []byte
+	text bool
+	end  *ending // the call is Closed
+}
+
+// deliver puts a call into the queue and sees to it that it is made. It returns
+// true when the queue is full: the loop then stops reading until resume.
+func (c *Conn) deliver(m mail) (full bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mail == nil {
+		c.mail = &mailbox{}
+		c.startMail()
+	}
+	b := c.mail
+	b.queue = append(b.queue, m)
+	b.octets += len(m.data)
+	if len(b.queue) >= mailHigh || b.octets >= 2*c.shard.engine.cfg.MaxMessage {
+		b.full = true
+	}
+	return b.full
+}
+
+// holdMail keeps the queue from being worked until releaseMail.
+func (c *Conn) holdMail() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mail = &mailbox{}
+}
+
+func (c *Conn) releaseMail() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.mail.queue) == 0 {
+		c.mail = nil
+		return
+	}
+	c.startMail()
+}
+
+func (c *Conn) startMail() {
+	c.shard.engine.workers.Add(1)
+	go c.workMail()
+}
+
+// workMail makes the calls until there are none left.
+func (c *Conn) workMail() {
+	defer c.shard.engine.workers.Done()
+	for {
+		m, ok := c.nextMail()
+		if !ok {
+			return
+		}
+		if m.end != nil {
+			c.handler.Closed(m.end.code, m.end.reason)
+		} else {
+			c.handler.Receive(m.text, m.data)
+		}
+	}
+}
+
+func (c *Conn) nextMail() (m mail, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.mail
+	if len(b.queue) == 0 {
+		c.mail = nil
+		return mail{}, false
+	}
+	m = b.queue[0]
+	b.queue[0] = mail{}
+	b.queue = b.queue[1:]
+	b.octets -= len(m.data)
+	if b.full && len(b.queue) <= mailLow {
+		b.full = false
+		c.shard.post(task{run: (*shard).resume, conn: c})
+	}
+	return m, true
+}

@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"boundary-app.org/realtime/internal/poll"
+)
+
+const (
+	readBuffer = 64 << 10
+	pollBatch  = 256
+)
+
+// shard is one loop and the connections it owns.
+type shard struct {
+	engine *Engine
+	inbox  inbox
+
+	// owned by the loop
+	slots   []slot
+	free    []int32
+	seq     uint32  // of the newest fanout
+	run     *fanout // the fanout that the next message to the same list joins
+	small   queue   // lists whose fanout is done at once
+	large   queue   // lists whose fanout is done in slices
+	waiting int     // lists in both queues
+	dirty   []*Conn // connections whose backlog is to be flushed
+	doomed  []*Conn // connections whose socket failed
+	buf     []byte  // what is read
+	wheel   wheel
+	now     time.Time
+	serial  int32 // generation of the newest connection
+	stopped bool
+	tally   tally
+
+	// the poller, made for the first descriptor
+	pollOnce sync.Once
+	poller   *poll.Poller
+	ready    chan []poll.Event
+	handled  chan struct{}
+	done     chan struct{} // closed when the loop has ended
+}
+
+// slot is what the write loop touches of a connection, dense in memory. With
+// the connection itself out of the way, a fan-out walks 16 octets a recipient.
+type slot struct {
+	fd   int32  // -1: not simply writable, ask the connection
+	seen uint32 // the newest fanout the connection has had
+	conn *Conn
+}
+
+// tally is what the loop counts between two visits to the metrics.
+type tally struct {
+	deliveries int
+	backlog    int
+}
+
+// task is one thing for a loop to do: run, or where that is nil, write msg to
+// the members of list.
+type task struct {
+	run  func(*shard, *task)
+	conn *Conn
+	list *list
+	msg  *message
+	arg  any
+}
+
+// arrival is the argument of attach.
+type arrival struct{ prelude, buffered []byte }
+
+// inbox is how everybody else speaks to a loop.
+type inbox struct {
+	mu     sync.Mutex
+	tasks  []task        // guarded by mu
+	relief chan struct{} // guarded by mu; closed when load has fallen
+	wake   chan struct{}
+	load   atomic.Int64 // octets posted and not yet written
+}
+
+func newShard(e *Engine) *shard {
+	return &shard{
+		engine:  e,
+		inbox:   inbox{wake: make(chan struct{}, 1)},
+		wheel:   newWheel(),
+		now:     e.start,
+		ready:   make(chan []poll.Event),
+		handled: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+}
+
+// post queues a task. It does not wait.
+func (s *shard) post(t task) {
+	in := &s.inbox
+	if t.msg != nil {
+		in.load.Add(int64(len(t.msg.frame)))
+	}
+	in.mu.Lock()
+	first := len(in.tasks) == 0
+	in.tasks = append(in.tasks, t)
+	in.mu.Unlock()
+	if first {
+		select {
+		case in.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// admit waits until the inbox has room.
+func (s *shard) admit(ctx context.Context) error {
+	in := &s.inbox
+	for in.load.Load() > int64(s.engine.cfg.MaxInbox) {
+		in.mu.Lock()
+		if in.relief == nil {
+			in.relief = make(chan struct{})
+		}
+		relief := in.relief
+		in.mu.Unlock()
+		if in.load.Load() <= int64(s.engine.cfg.MaxInbox) {
+			return nil // it fell before relief was there to be closed
+		}
+		select {
+		case <-relief:
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// unload notes that octets of messages have been dealt with.
+func (s *shard) unload(octets int) {
+	in := &s.inbox
+	after := in.load.Add(-int64(octets))
+	limit := int64(s.engine.cfg.MaxInbox)
+	if after > limit || after+int64(octets) <= limit {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.relief != nil {
+		close(in.relief)
+		in.relief = nil
+	}
+}
+
+// clock is the time for who is not a loop.
+func (s *shard) clock() time.Time { return time.Now() }
+
+// loop owns the shard until Stop.
+func (s *shard) loop() {
+	defer close(s.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var spare []task
+	for {
+		spare = s.take(spare)
+		s.advance()
+		s.settleAccounts()
+		switch {
+		case s.stopped:
+			s.end()
+			return
+		case s.waiting > 0:
+			s.glance()
+		default:
+			s.rewind()
+			s.wait(timer)
+		}
+	}
+}
+
+// take works through the inbox. The slice it swaps in comes back as the next spare.
+func (s *shard) take(spare []task) []task {
+	s.inbox.mu.Lock()
+	tasks := s.inbox.tasks
+	s.inbox.tasks = spare[:0]
+	s.inbox.mu.Unlock()
+	if len(tasks) > 0 {
+		s.now = time.Now()
+	}
+	for i := range tasks {
+		t := &tasks[i]
+		if t.run == nil {
+			s.enqueue(t.list, t.msg)
+		} else {
+			t.run(s, t)
+		}
+	}
+	clear(tasks)
+	return tasks
+}
+
+// settleAccounts ends a turn: everything written is flushed, failed sockets are
+// closed and the figures are handed on.
+func (s *shard) settleAccounts() {
+	s.flushDirty()
+	s.buryDoomed()
+	m := s.engine.metrics
+	if s.tally.deliveries > 0 {
+		m.Deliveries.Add(float64(s.tally.deliveries))
+	}
+	if s.tally.backlog != 0 {
+		m.BacklogBytes.Add(float64(s.tally.backlog))
+	}
+	s.tally = tally{}
+}
+
+// wait blocks until there is something to do.
+func (s *shard) wait(timer *time.Timer) {
+	s.setTimer(timer)
+	select {
+	case <-s.inbox.wake:
+	case events := <-s.ready:
+		s.onEvents(events)
+	case <-timer.C:
+		s.onTimer()
+	}
+}
+
+// glance does what has become due between two slices of a long fan-out.
+func (s *shard) glance() {
+	runtime.Gosched() // on one processor publishers and handlers get their turn
+	select {
+	case events := <-s.ready:
+		s.onEvents(events)
+	default:
+	}
+	s.now = time.Now()
+	if at, ok := s.wheel.next(); ok && at <= s.tick() {
+		s.onTimer()
+	}
+}
+
+func (s *shard) onEvents(events []poll.Event) {
+	s.now = time.Now()
+	for _, e := range events {
+		s.onEvent(e)
+	}
+	s.handled <- struct{}{}
+	s.flushDirty()
+}
+
+func (s *shard) onEvent(e poll.Event) {
+	if int(e.Token.Slot) >= len(s.slots) {
+		return
+	}
+	c := s.slots[e.Token.Slot].conn
+	if c == nil || c.generation != e.Token.Generation || c.state == gone {
+		return // the event was on its way when the connection ended
+	}
+	if e.Writable {
+		s.flush(c)
+	}
+	switch {
+	case c.flags&flagPaused == 0 && (e.Readable || e.Hangup):
+		s.readable(c)
+	case e.Hangup:
+		s.doom(c)
+	}
+}
+
+// watch begins to poll a connection's descriptor.
+func (s *shard) watch(c *Conn) error {
+	return s.poller.Add(int(c.fd), poll.Token{Slot: c.slot, Generation: c.generation})
+}
+
+// adopt takes a connection's descriptor over, where the system allows it.
+func (s *shard) adopt(conn net.Conn) (fd int, ok bool) {
+	if !poll.Takes(conn) {
+		return -1, false
+	}
+	s.startPoller()
+	if s.poller == nil {
+		return -1, false
+	}
+	return poll.Take(conn)
+}
+
+// startPoller runs for the first descriptor; a shard without any has no poller,
+// which lets tests run the engine in virtual time.
+func (s *shard) startPoller() {
+	s.pollOnce.Do(func() {
+		poller, err := poll.New(pollBatch)
+		if err != nil {
+			s.engine.log.Warn("no poller: connections use more memory", "error", err)
+			return
+		}
+		s.poller = poller
+		s.engine.workers.Go(s.poll)
+	})
+}
+
+// poll hands ready events to the loop until the poller is closed.
+func (s *shard) poll() {
+	var events []poll.Event
+	for {
+		var err error
+		if events, err = s.poller.Wait(events[:0]); err != nil {
+			if !errors.Is(err, poll.ErrClosed) {
+				s.engine.log.Error("poll failed; connections of this shard are deaf", "error", err)
+			}
+			return
+		}
+		if len(events) == 0 {
+			continue
+		}
+		select {
+		case s.ready <- events:
+		case <-s.done:
+			return
+		}
+		select {
+		case <-s.handled:
+		case <-s.done:
+			return
+		}
+	}
+}

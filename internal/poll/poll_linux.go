@@ -1,0 +1,163 @@
+package poll
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Poller is one epoll set. Its descriptor is itself registered with the
+// runtime's poller, so that Wait parks a goroutine and not a thread.
+type Poller struct {
+	fd   int
+	file *os.File
+	raw  syscall.RawConn
+	buf  []unix.EpollEvent // owned by Wait
+}
+
+// New opens a set that returns at most batch events at a time.
+func New(batch int) (*Poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("poll: epoll_create: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("poll: set non-blocking: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("poll: %w", err)
+	}
+	return &Poller{fd: fd, file: file, raw: raw, buf: make([]unix.EpollEvent, batch)}, nil
+}
+
+// Wait blocks until descriptors are ready and appends their events to dst.
+// After Close it returns ErrClosed.
+func (p *Poller) Wait(dst []Event) ([]Event, error) {
+	n, err := 0, error(nil)
+	readErr := p.raw.Read(func(fd uintptr) bool {
+		n, err = unix.EpollWait(int(fd), p.buf, 0)
+		if errors.Is(err, unix.EINTR) {
+			err = nil
+		}
+		return n > 0 || err != nil
+	})
+	switch {
+	case errors.Is(readErr, os.ErrClosed):
+		return dst, ErrClosed
+	case readErr != nil:
+		return dst, fmt.Errorf("poll: wait: %w", readErr)
+	case err != nil:
+		return dst, fmt.Errorf("poll: epoll_wait: %w", err)
+	}
+	for _, e := range p.buf[:n] {
+		dst = append(dst, Event{
+			Token:    Token{Slot: e.Fd, Generation: e.Pad},
+			Readable: e.Events&unix.EPOLLIN != 0,
+			Writable: e.Events&unix.EPOLLOUT != 0,
+			Hangup:   e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0,
+		})
+	}
+	return dst, nil
+}
+
+// Add begins to watch a descriptor for reading.
+func (p *Poller) Add(fd int, t Token) error { return p.control(unix.EPOLL_CTL_ADD, fd, t, true, false) }
+
+// Modify changes what a descriptor is watched for.
+func (p *Poller) Modify(fd int, t Token, read, write bool) error {
+	return p.control(unix.EPOLL_CTL_MOD, fd, t, read, write)
+}
+
+func (p *Poller) control(op, fd int, t Token, read, write bool) error {
+	e := unix.EpollEvent{Fd: t.Slot, Pad: t.Generation}
+	if read {
+		e.Events |= unix.EPOLLIN
+	}
+	if write {
+		e.Events |= unix.EPOLLOUT
+	}
+	if err := unix.EpollCtl(p.fd, op, fd, &e); err != nil {
+		return fmt.Errorf("poll: epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// Close ends a Wait and releases the set.
+func (p *Poller) Close() error { return p.file.Close() }
+
+// Takes reports whether Take can take such a connection: not TLS, not pipes,
+// not wrappers without a descriptor.
+func Takes(conn net.Conn) bool {
+	switch conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// Take duplicates a connection's descriptor and closes the connection, which
+// frees what the net package and the runtime keep for it. It returns false, and
+// leaves the connection alone, where there is no descriptor to spare.
+func Take(conn net.Conn) (fd int, ok bool) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return -1, false
+	}
+	var dupErr error
+	err = raw.Control(func(d uintptr) { fd, dupErr = unix.FcntlInt(d, unix.F_DUPFD_CLOEXEC, 0) })
+	if err != nil || dupErr != nil {
+		return -1, false
+	}
+	_ = conn.Close() // the duplicate keeps the socket open
+	return fd, true
+}
+
+// Read reads what has arrived. io is done when n is 0 without an error.
+func Read(fd int, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	return result(n, errno)
+}
+
+// Write writes what the socket takes at once. It is a raw system call: the
+// socket does not block, and telling the scheduler costs more than it gives.
+func Write(fd int, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	return result(n, errno)
+}
+
+// Writev writes what the socket takes of several buffers.
+func Writev(fd int, bufs [][]byte) (int, error) {
+	n, err := unix.Writev(fd, bufs)
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return 0, ErrAgain
+	}
+	return 0, fmt.Errorf("poll: writev: %w", err)
+}
+
+func result(n uintptr, errno syscall.Errno) (int, error) {
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EAGAIN, unix.EINTR:
+		return 0, ErrAgain
+	}
+	return 0, errno
+}
+
+// CloseWrite sends the end of the stream and leaves the other direction open.
+func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
+
+// Close closes a descriptor that Take returned.
+func Close(fd int) error { return unix.Close(fd) }

@@ -1,0 +1,121 @@
+// Package session decides what a client's text means and how it is answered.
+// It is pure: no I/O, no locks, no clock. Everything here is safe for
+// concurrent use.
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"boundary-app.org/realtime/wire"
+)
+
+// Kind says what is to be done about a client's text.
+type Kind int
+
+// The kinds of a step.
+const (
+	Ignore      Kind = iota // nothing
+	Application             // hand the text to the application's OnMessage
+	Answer                  // send Reply; nothing else happens
+	Subscribe               // subscribe to Command.Topic, then Conclude
+	Unsubscribe             // unsubscribe from Command.Topic, then Conclude
+)
+
+// Step is what follows from a client's text.
+type Step struct {
+	Kind    Kind
+	Command wire.Command
+	Reply   []byte
+}
+
+// Read decides about a client's text. application says that the application
+// takes messages: what is not one of our commands is then its own.
+func Read(text []byte, application bool) Step {
+	action, broken := wire.Action(text)
+	switch {
+	case broken:
+		_, err := wire.ParseCommand(text)
+		if err == nil {
+			err = &wire.CommandError{Code: wire.CodeMalformed, Message: "\"action\" must be a string"}
+		}
+		return refuse(wire.Command{}, err)
+	case action == wire.ActionSubscribe, action == wire.ActionUnsubscribe, action == wire.ActionPing:
+		return command(text)
+	case application:
+		return Step{Kind: Application}
+	case action != "":
+		c, _ := wire.ParseCommand(text)
+		return refuse(c, &wire.CommandError{
+			Code:    wire.CodeUnknownAction,
+			Message: fmt.Sprintf("the action %.32q is not known; use subscribe, unsubscribe or ping", action),
+		})
+	case looksLikeObject(text):
+		return malformed(text)
+	}
+	return Step{Kind: Ignore}
+}
+
+func command(text []byte) Step {
+	c, err := wire.ParseCommand(text)
+	if err != nil {
+		return refuse(c, err)
+	}
+	if c.Action == wire.ActionPing {
+		return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref}.Encode()}
+	}
+	if err := wire.CheckTopic(c.Topic); err != nil {
+		return refuse(c, &wire.CommandError{Code: wire.CodeInvalidTopic, Message: err.Error()})
+	}
+	if c.Action == wire.ActionSubscribe {
+		return Step{Kind: Subscribe, Command: c}
+	}
+	return Step{Kind: Unsubscribe, Command: c}
+}
+
+// malformed answers an object that is not JSON; a whole object that is no
+// command is nobody's business and ignored.
+func malformed(text []byte) Step {
+	if wire.CheckStrict(text) == nil {
+		return Step{Kind: Ignore}
+	}
+	c, err := wire.ParseCommand(text)
+	if err == nil {
+		return Step{Kind: Ignore}
+	}
+	return refuse(c, err)
+}
+
+func looksLikeObject(text []byte) bool {
+	for _, c := range text {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c == '{'
+		}
+	}
+	return false
+}
+
+func refuse(c wire.Command, err *wire.CommandError) Step {
+	return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref, Err: err}.Encode()}
+}
+
+// Conclude returns the reply to a Subscribe or Unsubscribe that ended with err,
+// nil when it was done. A *wire.CommandError in err's chain is shown to the
+// client; of any other error it learns only that there was one.
+func Conclude(c wire.Command, err error) []byte {
+	reply := wire.Reply{Ref: c.Ref, Topic: c.Topic}
+	if err != nil {
+		reply.Topic = ""
+		if !errors.As(err, &reply.Err) {
+			reply.Err = &wire.CommandError{Code: wire.CodeInternal, Message: "the command failed; try again"}
+		}
+		return reply.Encode()
+	}
+	if c.Action == wire.ActionSubscribe {
+		recoverable := false
+		reply.Recoverable = &recoverable
+	}
+	return reply.Encode()
+}

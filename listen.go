@@ -1,0 +1,144 @@
+package realtime
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+
+	"boundary-app.org/realtime/wire"
+)
+
+// listenerQueue is how many messages may wait for one listener.
+const listenerQueue = 4096
+
+// Listen calls fn with every message published to a topic, on this node, once
+// each and in order, on a goroutine that exists only while there is something
+// to do. The listener counts as a recipient. An error or a panic of fn is
+// logged and harms nobody else. A listener that falls more than 4,096 messages
+// behind loses the newest ones; they are counted and logged. Stop ends it, is
+// idempotent, and does not wait for a call that runs.
+func (s *Service) Listen(topic string, fn func(ctx context.Context, m Message) error) (stop func(), err error) {
+	if err := wire.CheckTopic(topic); err != nil {
+		return nil, fmt.Errorf("realtime: listen: %w", err)
+	}
+	l := &listener{service: s, topic: topic, fn: fn}
+	s.listeners.add(l)
+	return func() { s.listeners.remove(l) }, nil
+}
+
+// listeners are the in-process subscribers of topics.
+type listeners struct {
+	service *Service
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	byTopic map[string][]*listener // guarded by mu; the slices are never changed
+}
+
+type listener struct {
+	service *Service
+	topic   string
+	fn      func(context.Context, Message) error
+
+	mu      sync.Mutex
+	queue   [][]byte // guarded by mu
+	working bool     // guarded by mu
+	stopped bool     // guarded by mu
+}
+
+func (ls *listeners) add(l *listener) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.byTopic == nil {
+		ls.byTopic = map[string][]*listener{}
+	}
+	ls.byTopic[l.topic] = append(slices.Clip(ls.byTopic[l.topic]), l)
+}
+
+func (ls *listeners) remove(l *listener) {
+	l.mu.Lock()
+	l.stopped = true
+	l.queue = nil
+	l.mu.Unlock()
+
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	rest := slices.DeleteFunc(slices.Clone(ls.byTopic[l.topic]), func(other *listener) bool { return other == l })
+	if len(rest) == 0 {
+		delete(ls.byTopic, l.topic)
+		return
+	}
+	ls.byTopic[l.topic] = rest
+}
+
+// deliver queues a message for a topic's listeners and returns how many took it.
+func (ls *listeners) deliver(topic string, body []byte) (n int) {
+	ls.mu.Lock()
+	found := ls.byTopic[topic]
+	ls.mu.Unlock()
+	for _, l := range found {
+		if l.offer(body) {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *listener) offer(body []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return false
+	}
+	if len(l.queue) >= listenerQueue {
+		l.service.metrics.Drops.WithLabelValues("listener_full").Inc()
+		return false
+	}
+	l.queue = append(l.queue, body)
+	if !l.working {
+		l.working = true
+		l.service.listeners.running.Go(l.work)
+	}
+	return true
+}
+
+func (l *listener) work() {
+	for {
+		body, ok := l.take()
+		if !ok {
+			return
+		}
+		if err := l.call(body); err != nil {
+			l.service.log.Error("a listener failed", "topic", l.topic, "error", err)
+		}
+	}
+}
+
+func (l *listener) take() (body []byte, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		l.working = false
+		return nil, false
+	}
+	body = l.queue[0]
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	return body, true
+}
+
+func (l *listener) call(body []byte) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			l.service.metrics.CallbackPanics.Inc()
+			err = fmt.Errorf("it panicked: %v\n%s", reason, debug.Stack())
+		}
+	}()
+	m, err := wire.Delivered(body)
+	if err != nil {
+		return err
+	}
+	return l.fn(l.service.ctx, m)
+}

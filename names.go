@@ -1,0 +1,84 @@
+package realtime
+
+import (
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/wire"
+)
+
+// The types of other packages that an application meets here.
+type (
+	// Message is what is sent: a JSON object with a type.
+	Message = wire.Message
+	// Identity is who a connection speaks for.
+	Identity = auth.Identity
+	// Verifier turns a token into an identity.
+	Verifier = auth.Verifier
+	// Receipt tells how many connections a message was sent to.
+	Receipt = bus.Receipt
+	// CloseCode is the status of a WebSocket close frame.
+	CloseCode = wire.CloseCode
+	// Transport is an application's own way to a client, see Service.Connect.
+	Transport = engine.Transport
+)
+
+// Errors that callers tell apart. Their texts say what to do.
+var (
+	// ErrUnauthorized matches every refusal of a token.
+	ErrUnauthorized = auth.ErrUnauthorized
+	// ErrInvalidTopic matches a topic's name that is not one.
+	ErrInvalidTopic = wire.ErrInvalidTopic
+	// ErrInvalidTarget matches a user id, role or connection id that is not one.
+	ErrInvalidTarget = wire.ErrInvalidTarget
+	// ErrInvalidMessage matches a message that cannot be sent.
+	ErrInvalidMessage = wire.ErrInvalidMessage
+	// ErrTopicLimit says that a connection has as many topics as it may have.
+	ErrTopicLimit = engine.ErrTopicLimit
+	// ErrClosed says that the connection has ended.
+	ErrClosed = engine.ErrClosed
+)
+
+// ParseMessage takes a message as JSON, validates it once, and carries its
+// octets as they are. The error matches ErrInvalidMessage.
+func ParseMessage(data []byte) (Message, error) { return wire.ParseMessage(data) }
+
+// Address names connections: those of a user, with a role, subscribed to a
+// topic, one, or all. It is a comparable value.
+type Address struct {
+	route  bus.Route
+	target string
+}
+
+// Everyone is all connections.
+func Everyone() Address { return Address{bus.Everyone, ""} }
+
+// User is a user's connections.
+func User(id string) Address { return Address{bus.User, id} }
+
+// Role is the connections whose user has a role.
+func Role(role string) Address { return Address{bus.Role, role} }
+
+// Connection is one connection.
+func Connection(id string) Address { return Address{bus.Connection, id} }
+
+// Topic is the connections subscribed to a topic, and its listeners.
+func Topic(name string) Address { return Address{bus.Topic, name} }
+
+// String returns the address for people: "user u1".
+func (a Address) String() string {
+	if a.target == "" {
+		return a.route.String()
+	}
+	return a.route.String() + " " + a.target
+}
+
+func (a Address) check() error {
+	switch a.route {
+	case bus.Everyone:
+		return nil
+	case bus.Topic:
+		return wire.CheckTopic(a.target)
+	}
+	return wire.CheckTarget(a.route.String(), a.target)
+}

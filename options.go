@@ -1,0 +1,176 @@
+package realtime
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/wire"
+)
+
+// Options configure a Service. The zero value is a service of one node that
+// refuses every token, for lack of a Verifier.
+type Options struct {
+	// Verifier turns a client's token into an identity. Without one, Handler
+	// answers 500 to everybody; Connect with an identity works.
+	Verifier Verifier
+	// Bus joins services into a cluster. Default: a bus of this service alone.
+	Bus bus.Bus
+	// Log gets what an operator should know. Default: slog.Default.
+	Log *slog.Logger
+	// Limits bound what one connection may use.
+	Limits Limits
+	// PingInterval is the time between pings; PongTimeout is how long any whole
+	// frame from the client may then take. Defaults: 25 s and 10 s. A negative
+	// PingInterval turns pings off.
+	PingInterval time.Duration
+	PongTimeout  time.Duration
+	// ExpiryGrace is how long a connection outlives its token, before it is
+	// closed with 4005. Default: 25 s; negative: none.
+	ExpiryGrace time.Duration
+	// DrainWindow is the time over which Shutdown spreads its closes at the
+	// longest. Default: 30 s.
+	DrainWindow time.Duration
+	// Shards is the number of loops. Default: one per processor the program may use.
+	Shards int
+}
+
+// Limits bound what one connection may use. Zero values are the defaults.
+type Limits struct {
+	// MessageSize is the longest message in octets, from clients and to them.
+	// Default: 64 KiB.
+	MessageSize int
+	// Backlog is how many octets may wait for a connection whose client does
+	// not read. One more, and it is closed with 4008. Default: 1 MiB.
+	Backlog int
+	// Topics is how many topics a connection may be subscribed to. Default: 128.
+	Topics int
+	// MessageRate is how many messages and pings a second a client may send in
+	// the long run, MessageBurst how many at once; beyond, it is closed with
+	// 4013. Defaults: 1,000 and 2,000; a negative rate: any number.
+	MessageRate  float64
+	MessageBurst int
+}
+
+// closeTimeout is how long a client may take to answer a close frame.
+const closeTimeout = 5 * time.Second
+
+// inboxLimit is how many octets may wait for one loop before senders wait.
+const inboxLimit = 64 << 20
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Bus == nil {
+		o.Bus = bus.NewMemory()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.Limits = o.Limits.withDefaults()
+	setDefault(&o.PingInterval, 25*time.Second)
+	setDefault(&o.PongTimeout, 10*time.Second)
+	setDefault(&o.ExpiryGrace, 25*time.Second)
+	setDefault(&o.DrainWindow, 30*time.Second)
+	o.PingInterval = max(o.PingInterval, 0)
+	o.ExpiryGrace = max(o.ExpiryGrace, 0)
+	return o, o.check()
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.MessageSize, 64<<10)
+	setDefault(&l.Backlog, 1<<20)
+	setDefault(&l.Topics, 128)
+	setDefault(&l.MessageRate, 1000)
+	setDefault(&l.MessageBurst, 2000)
+	l.MessageRate = max(l.MessageRate, 0)
+	return l
+}
+
+func setDefault[T comparable](value *T, preset T) {
+	var zero T
+	if *value == zero {
+		*value = preset
+	}
+}
+
+func (o Options) check() error {
+	for _, c := range []struct {
+		name  string
+		value int
+	}{
+		{"Limits.MessageSize", o.Limits.MessageSize},
+		{"Limits.Backlog", o.Limits.Backlog},
+		{"Limits.Topics", o.Limits.Topics},
+		{"Limits.MessageBurst", o.Limits.MessageBurst},
+		{"PongTimeout", int(o.PongTimeout)},
+		{"DrainWindow", int(o.DrainWindow)},
+	} {
+		if c.value < 0 {
+			return fmt.Errorf("realtime: %s is negative; leave it zero for the default", c.name)
+		}
+	}
+	if o.Limits.Backlog < o.Limits.MessageSize {
+		return fmt.Errorf("realtime: Limits.Backlog (%d) is less than Limits.MessageSize (%d): no message of that size could wait",
+			o.Limits.Backlog, o.Limits.MessageSize)
+	}
+	return nil
+}
+
+func (o Options) engine(set *metrics.Set) engine.Config {
+	return engine.Config{
+		Shards:       o.Shards,
+		MaxMessage:   o.Limits.MessageSize,
+		MaxBacklog:   o.Limits.Backlog,
+		MaxInbox:     inboxLimit,
+		PingInterval: o.PingInterval,
+		PongTimeout:  o.PongTimeout,
+		CloseTimeout: closeTimeout,
+		ExpiryGrace:  o.ExpiryGrace,
+		Rate:         o.Limits.MessageRate,
+		Burst:        o.Limits.MessageBurst,
+		Metrics:      set,
+		Log:          o.Log,
+		PingText:     []byte(wire.Ping),
+	}
+}
+
+// HandlerOptions configure a Handler, or what Connect does with a client.
+type HandlerOptions struct {
+	// TokenParam is the query parameter that holds the token. Default: "token".
+	TokenParam string
+	// AllowedOrigins are the values of the Origin header that browsers may
+	// connect from, such as "https://app.example.com", compared exactly.
+	// Default: the origin the request itself is for.
+	AllowedOrigins []string
+	// Require refuses identities that lack a right, with 403.
+	Require auth.Requirements
+	// AuthorizeTopic decides whether a client may subscribe itself to a topic
+	// that its token does not grant: nil allows. Without it, only the token's
+	// topics are allowed. The error's text stays on the server.
+	AuthorizeTopic func(ctx context.Context, c *Conn, topic string) error
+	// Compression offers permessage-deflate (RFC 7692). Messages are compressed
+	// once for all receivers, each on its own. Off by default: it costs time,
+	// and memory while it works.
+	Compression bool
+
+	// OnOpen runs once the connection is registered, before its client is told.
+	// It is the place to subscribe it. An error or a panic is logged, and the
+	// connection lives on.
+	OnOpen func(ctx context.Context, c *Conn) error
+	// OnMessage takes what the client sends, text or binary, that is not one of
+	// the protocol's commands. Data belongs to the callee. A panic closes the
+	// connection with 1011. Default: what clients send is ignored.
+	OnMessage func(ctx context.Context, c *Conn, data []byte)
+	// OnClose runs once, last, with the code the connection ended with: the
+	// client's, ours, or 1006 when it broke.
+	OnClose func(ctx context.Context, c *Conn, code CloseCode, reason string)
+}
+
+func (o HandlerOptions) withDefaults() HandlerOptions {
+	setDefault(&o.TokenParam, "token")
+	return o
+}

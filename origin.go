@@ -1,0 +1,73 @@
+package realtime
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// origins decides from which pages a browser may connect (RFC 6455 section
+// 10.2, RFC 6454). Values are compared whole: no patterns, no suffixes.
+type origins map[string]bool
+
+func newOrigins(allowed []string) origins {
+	o := origins{}
+	for _, origin := range allowed {
+		o[canonicalOrigin(origin)] = true
+	}
+	return o
+}
+
+// allow reports whether the request's Origin is allowed. A client without one
+// is no browser: it has to bring a token itself, and a page cannot make it.
+func (o origins) allow(r *http.Request) bool {
+	values := r.Header["Origin"]
+	switch len(values) {
+	case 0:
+		return true
+	case 1:
+	default:
+		return false
+	}
+	origin := canonicalOrigin(values[0])
+	if origin == "" {
+		return false
+	}
+	if len(o) > 0 {
+		return o[origin]
+	}
+	return origin == canonicalOrigin(scheme(r)+"://"+r.Host)
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// canonicalOrigin returns scheme://host[:port] in lower case without a default
+// port, or "" for anything that is not an http or https origin and nothing else.
+func canonicalOrigin(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
+		return ""
+	}
+	if strings.HasSuffix(origin, "#") {
+		return ""
+	}
+	name, port := u.Hostname(), u.Port()
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	switch {
+	case u.Scheme == "http" && port == "80", u.Scheme == "https" && port == "443":
+		port = ""
+	case u.Scheme != "http" && u.Scheme != "https":
+		return ""
+	}
+	if port != "" {
+		name += ":" + port
+	}
+	return u.Scheme + "://" + strings.ToLower(name)
+}

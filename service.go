@@ -1,0 +1,265 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/wire"
+)
+
+// ErrShutdown is the error of a service that has been shut down.
+var ErrShutdown = errors.New("realtime: the service is shut down")
+
+// Service is one node: its connections, and its membership of the bus through
+// which every message goes. Make it with New; end it with Shutdown.
+type Service struct {
+	// static after New
+	opts    Options
+	log     *slog.Logger
+	metrics *metrics.Set
+	engine  *engine.Engine
+	node    bus.Node
+	ctx     context.Context // of callbacks; ends with the service
+	cancel  context.CancelFunc
+
+	listeners listeners
+
+	draining atomic.Bool
+	arrivals sync.RWMutex // held for reading by who registers a connection
+	shutdown sync.Once
+	ended    chan struct{}
+	endErr   error // written before ended is closed
+}
+
+// New starts a service and joins its bus.
+func New(opts Options) (*Service, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount)
+	s.engine = engine.New(opts.engine(s.metrics))
+	s.listeners.service = s
+	s.node, err = opts.Bus.Join(s.ctx, s.deliver)
+	if err != nil {
+		s.cancel()
+		s.engine.Stop()
+		return nil, fmt.Errorf("realtime: join the bus: %w", err)
+	}
+	return s, nil
+}
+
+// Send sends a message to the connections an address names, on all nodes, and
+// tells how many there were: zero is not an error. It does not wait until
+// clients have read, but while sockets cannot keep up it waits for them, until
+// ctx is done. The error matches ErrInvalidMessage, ErrInvalidTopic or
+// ErrInvalidTarget when the call is at fault.
+func (s *Service) Send(ctx context.Context, to Address, m Message) (Receipt, error) {
+	start := time.Now()
+	receipt, err := s.send(ctx, to, m, start)
+	if err != nil {
+		s.metrics.PublishFailures.WithLabelValues(failure(err)).Inc()
+		return Receipt{}, fmt.Errorf("realtime: send to %s: %w", to.route, err)
+	}
+	s.metrics.MessagesOut.WithLabelValues(to.route.String()).Inc()
+	s.metrics.PublishSeconds.Observe(time.Since(start).Seconds())
+	return receipt, nil
+}
+
+func (s *Service) send(ctx context.Context, to Address, m Message, now time.Time) (Receipt, error) {
+	if err := to.check(); err != nil {
+		return Receipt{}, err
+	}
+	topic := ""
+	if to.route == bus.Topic {
+		topic = to.target
+	}
+	text, err := m.Encode(now, topic)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if limit := s.opts.Limits.MessageSize; len(text) > limit {
+		return Receipt{}, fmt.Errorf("%w: it has %d octets, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
+			ErrTooLarge, len(text), limit)
+	}
+	return s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Body: text})
+}
+
+// ErrTooLarge says that a message is over Limits.MessageSize. It matches
+// ErrInvalidMessage too.
+var ErrTooLarge = fmt.Errorf("%w: too large", wire.ErrInvalidMessage)
+
+func failure(err error) string {
+	switch {
+	case errors.Is(err, ErrInvalidMessage), errors.Is(err, ErrInvalidTopic), errors.Is(err, ErrInvalidTarget):
+		return "invalid"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return "canceled"
+	case errors.Is(err, ErrShutdown):
+		return "shutdown"
+	}
+	return "bus"
+}
+
+func (s *Service) publish(ctx context.Context, e bus.Envelope) (Receipt, error) {
+	if err := s.engine.Admit(ctx); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := s.node.Publish(ctx, e)
+	if errors.Is(err, bus.ErrClosed) {
+		return receipt, ErrShutdown
+	}
+	return receipt, err
+}
+
+// SendToUser sends to all connections of a user.
+func (s *Service) SendToUser(ctx context.Context, user string, m Message) (Receipt, error) {
+	return s.Send(ctx, User(user), m)
+}
+
+// SendToRole sends to all connections whose user has the role.
+func (s *Service) SendToRole(ctx context.Context, role string, m Message) (Receipt, error) {
+	return s.Send(ctx, Role(role), m)
+}
+
+// SendToConnection sends to one connection. Recipients is 1, or 0 where there
+// is no such connection.
+func (s *Service) SendToConnection(ctx context.Context, id string, m Message) (Receipt, error) {
+	return s.Send(ctx, Connection(id), m)
+}
+
+// Broadcast sends to all connections.
+func (s *Service) Broadcast(ctx context.Context, m Message) (Receipt, error) {
+	return s.Send(ctx, Everyone(), m)
+}
+
+// PublishToTopic sends to all connections that are subscribed to a topic, and
+// to its listeners. Clients find the topic in the message as "topic".
+func (s *Service) PublishToTopic(ctx context.Context, topic string, m Message) (Receipt, error) {
+	return s.Send(ctx, Topic(topic), m)
+}
+
+// deliver is the one place where an envelope meets this node's connections.
+func (s *Service) deliver(e bus.Envelope) int {
+	switch e.Op {
+	case bus.Send:
+		n := s.engine.Send(e.Route, e.Target, e.Body)
+		if e.Route == bus.Topic {
+			n += s.listeners.deliver(e.Target, e.Body)
+		}
+		return n
+	case bus.Disconnect:
+		return s.each(e, closeOrder(e.Body))
+	case bus.Subscribe:
+		return s.each(e, func(c *engine.Conn) bool {
+			_, err := c.Subscribe(string(e.Body), s.opts.Limits.Topics)
+			return err == nil
+		})
+	case bus.Unsubscribe:
+		return s.each(e, unsubscribeOrder(string(e.Body)))
+	}
+	s.log.Warn("an envelope asks for an unknown operation; are all nodes of the same version?", "op", e.Op)
+	return 0
+}
+
+func (s *Service) each(e bus.Envelope, do func(*engine.Conn) bool) (n int) {
+	for _, c := range s.engine.Members(e.Route, e.Target) {
+		if do(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// closing is the body of a Disconnect envelope.
+type closing struct {
+	Code   CloseCode `json:"code"`
+	Reason string    `json:"reason"`
+}
+
+func closeOrder(body []byte) func(*engine.Conn) bool {
+	order := closing{Code: wire.CloseKicked}
+	_ = json.Unmarshal(body, &order) // made by Disconnect; the default stands in for anything else
+	return func(c *engine.Conn) bool { return c.Close(uint16(order.Code), order.Reason) }
+}
+
+func unsubscribeOrder(topic string) func(*engine.Conn) bool {
+	return func(c *engine.Conn) bool {
+		if topic == "" {
+			c.UnsubscribeAll()
+			return !c.Retired()
+		}
+		c.Unsubscribe(topic)
+		return !c.Retired()
+	}
+}
+
+// Disconnect closes the connections an address names, on all nodes, with a
+// close frame behind what was sent to them before, and tells how many there
+// were. From its return on they are found nowhere and hear nothing. A code of
+// zero is 4503, after which clients do not reconnect.
+func (s *Service) Disconnect(ctx context.Context, to Address, code CloseCode, reason string) (Receipt, error) {
+	setDefault(&code, wire.CloseKicked)
+	if err := to.check(); err != nil {
+		return Receipt{}, fmt.Errorf("realtime: disconnect: %w", err)
+	}
+	if !code.Valid() {
+		return Receipt{}, fmt.Errorf("realtime: disconnect: %d is not a close code that may be sent; use 4000-4999", code)
+	}
+	body, err := json.Marshal(closing{code, reason})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("realtime: disconnect: %w", err)
+	}
+	return s.order(ctx, to, bus.Disconnect, body)
+}
+
+func (s *Service) order(ctx context.Context, to Address, op bus.Op, body []byte) (Receipt, error) {
+	return s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Op: op, Body: body})
+}
+
+// Subscribe subscribes the connections an address names to a topic, on all
+// nodes, and tells how many there are. Idempotent. A connection that has as
+// many topics as it may have is left out and not counted.
+func (s *Service) Subscribe(ctx context.Context, to Address, topic string) (Receipt, error) {
+	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
+		return Receipt{}, fmt.Errorf("realtime: subscribe: %w", err)
+	}
+	return s.order(ctx, to, bus.Subscribe, []byte(topic))
+}
+
+// Unsubscribe is the reverse of Subscribe.
+func (s *Service) Unsubscribe(ctx context.Context, to Address, topic string) (Receipt, error) {
+	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
+		return Receipt{}, fmt.Errorf("realtime: unsubscribe: %w", err)
+	}
+	return s.order(ctx, to, bus.Unsubscribe, []byte(topic))
+}
+
+// UnsubscribeAll ends all subscriptions of the connections an address names.
+func (s *Service) UnsubscribeAll(ctx context.Context, to Address) (Receipt, error) {
+	if err := to.check(); err != nil {
+		return Receipt{}, fmt.Errorf("realtime: unsubscribe all: %w", err)
+	}
+	return s.order(ctx, to, bus.Unsubscribe, nil)
+}
+
+// Collector returns the service's metrics, to be registered with a Prometheus
+// registry.
+func (s *Service) Collector() prometheus.Collector { return s.metrics }
+
+// Ready reports whether the service takes connections: it does not once
+// Shutdown has begun.
+func (s *Service) Ready() bool { return !s.draining.Load() }

@@ -1,0 +1,93 @@
+package realtime
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"boundary-app.org/realtime/wire"
+)
+
+// The pace of a drain: so many connections a step at least, so that a few are
+// told within a second; more when the window would not suffice otherwise.
+const (
+	drainStep    = 50 * time.Millisecond
+	drainAtLeast = 25
+)
+
+// Shutdown drains the service: it takes no new connections, tells every client
+// ($closing with a reason and the delay before it should reconnect, then a
+// close frame with 1001, or 4001 for clients of the subprotocol), waits until
+// the sockets are closed, leaves the bus and ends all goroutines. The closes are
+// spread so that the reconnects reach the other nodes at a bounded rate: over
+// DrainWindow at the longest, a few hundred connections within a second. When
+// ctx is done first, what is left is closed at once and the error says so. Later
+// calls wait for the first and return its result.
+func (s *Service) Shutdown(ctx context.Context) error {
+	s.shutdown.Do(func() {
+		s.endErr = s.drain(ctx)
+		close(s.ended)
+	})
+	<-s.ended
+	return s.endErr
+}
+
+func (s *Service) drain(ctx context.Context) error {
+	s.arrivals.Lock() // nobody is between the check of draining and registering
+	s.draining.Store(true)
+	s.arrivals.Unlock()
+
+	err := s.closePaced(ctx)
+	if err == nil {
+		err = s.engine.WaitClosed(ctx)
+	}
+	left := s.engine.Count()
+	_ = s.node.Close()
+	s.engine.Stop()
+	s.cancel()
+	s.listeners.running.Wait()
+	if err != nil {
+		return fmt.Errorf("realtime: shutdown: %d connections were cut: %w", left, err)
+	}
+	return nil
+}
+
+// closePaced tells all connections, some each step.
+func (s *Service) closePaced(ctx context.Context) error {
+	conns := s.Connections(Everyone())
+	window := s.opts.DrainWindow
+	if deadline, ok := ctx.Deadline(); ok {
+		window = min(window, time.Until(deadline))
+	}
+	steps := max(int(window*3/4/drainStep), 1) // the rest is for closing handshakes
+	batch := max((len(conns)+steps-1)/steps, drainAtLeast)
+	ticker := time.NewTicker(drainStep)
+	defer ticker.Stop()
+	for len(conns) > 0 {
+		n := min(batch, len(conns))
+		for _, c := range conns[:n] {
+			c.sayGoodbye()
+		}
+		if conns = conns[n:]; len(conns) == 0 {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// sayGoodbye tells a client to come back, each after a delay of its own.
+func (c *Conn) sayGoodbye() {
+	delay := time.Duration(rand.Int64N(int64(time.Second)))
+	c.core.Send(wire.Closing{Reason: "drain", ReconnectAfter: delay}.Encode())
+	code := wire.CloseGoingAway
+	if c.core.TextPing() {
+		code = wire.CloseDrain
+	}
+	c.Close(code, "the server is shutting down; reconnect")
+}

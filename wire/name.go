@@ -1,0 +1,63 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxName is the longest topic, user id or role, in octets.
+const MaxName = 255
+
+// What is refused before anything is sent or subscribed. Errors of this
+// package match one of these by errors.Is and say in their text what to do.
+var (
+	ErrInvalidTopic   = errors.New("invalid topic")
+	ErrInvalidTarget  = errors.New("invalid target")
+	ErrInvalidMessage = errors.New("invalid message")
+)
+
+// CheckTopic returns nil when topic can be subscribed and published to: valid
+// UTF-8 of 1 to 255 octets without control characters, without "*" and ">"
+// (they stand for wildcards in grants), not beginning with "$", and without an
+// empty segment between colons. The error matches ErrInvalidTopic.
+func CheckTopic(topic string) error {
+	if problem := nameProblem(topic); problem != "" {
+		return fmt.Errorf("%w: %s", ErrInvalidTopic, problem)
+	}
+	switch {
+	case topic[0] == '$':
+		return fmt.Errorf("%w: it begins with \"$\", which is reserved", ErrInvalidTopic)
+	case strings.ContainsAny(topic, "*>"):
+		return fmt.Errorf("%w: it contains \"*\" or \">\", which are kept for wildcards in grants", ErrInvalidTopic)
+	case topic[0] == ':' || topic[len(topic)-1] == ':' || strings.Contains(topic, "::"):
+		return fmt.Errorf("%w: it has an empty segment; write segments as \"order:123\"", ErrInvalidTopic)
+	}
+	return nil
+}
+
+// CheckTarget returns nil when name can be a user id, a role or a connection
+// id: valid UTF-8 of 1 to 255 octets without control characters. What names
+// the kind of target in the error, which matches ErrInvalidTarget.
+func CheckTarget(what, name string) error {
+	if problem := nameProblem(name); problem != "" {
+		return fmt.Errorf("%w: %s: %s", ErrInvalidTarget, what, problem)
+	}
+	return nil
+}
+
+func nameProblem(name string) string {
+	switch {
+	case name == "":
+		return "it is empty; give 1 to 255 octets"
+	case len(name) > MaxName:
+		return fmt.Sprintf("it has %d octets; at most %d are allowed", len(name), MaxName)
+	case !utf8.ValidString(name):
+		return "it is not valid UTF-8"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "it contains a control character"
+	}
+	return ""
+}

@@ -1,0 +1,126 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// checkObject accepts one strict JSON object that may travel as a message.
+func checkObject(data []byte) error {
+	if len(data) == 0 || data[0] != '{' {
+		return fmt.Errorf("%w: it must be a JSON object such as {\"type\":\"order-updated\",\"payload\":{}}", ErrInvalidMessage)
+	}
+	if err := checkValue(data); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+	}
+	return nil
+}
+
+// checkValue accepts one JSON value in valid UTF-8 without duplicate names.
+// UTF-8 is checked on the octets because encoding/json repairs it silently.
+func checkValue(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is not valid UTF-8")
+	}
+	if !json.Valid(data) {
+		var v json.RawMessage
+		return fmt.Errorf("it is not valid JSON: %w", json.Unmarshal(data, &v))
+	}
+	return checkNames(data)
+}
+
+// CheckStrict returns nil when data is one JSON value in valid UTF-8 in which
+// no object names a member twice.
+func CheckStrict(data []byte) error { return checkValue(data) }
+
+// checkNames walks valid JSON and refuses an object that names a member twice:
+// readers disagree about which one counts.
+func checkNames(data []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var open []map[string]bool // one entry a level; nil for an array
+	name := false              // the next token is a member's name
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return nil // the end: the value is valid
+		}
+		if name {
+			if key, ok := token.(string); ok {
+				seen := open[len(open)-1]
+				if seen[key] {
+					return fmt.Errorf("the name %q is given twice", key)
+				}
+				seen[key] = true
+				name = false
+				continue
+			}
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, map[string]bool{})
+		case json.Delim('['):
+			open = append(open, nil)
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+		}
+		name = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
+// header reads a valid object's type and timestamp and refuses reserved names.
+func header(data []byte) (Message, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return Message{}, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+	}
+	for name := range members {
+		if reserved(name) {
+			return Message{}, fmt.Errorf("%w: the name %q is reserved", ErrInvalidMessage, name)
+		}
+	}
+	m := Message{}
+	if raw, ok := members["type"]; ok {
+		if raw[0] != '"' {
+			return Message{}, fmt.Errorf("%w: \"type\" must be a string", ErrInvalidMessage)
+		}
+		if err := json.Unmarshal(raw, &m.Type); err != nil {
+			return Message{}, fmt.Errorf("%w: type: %w", ErrInvalidMessage, err)
+		}
+	}
+	if raw, ok := members["timestamp"]; ok {
+		m.stamped = true
+		m.Timestamp = parseTime(raw)
+	}
+	return m, nil
+}
+
+// parseTime is lenient: a sender's timestamp is kept whatever its form.
+func parseTime(raw json.RawMessage) time.Time {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// Delivered reads a message that the service encoded itself, topic and id
+// included, without validating it again.
+func Delivered(data []byte) (Message, error) {
+	var head struct {
+		Type      string          `json:"type"`
+		Timestamp json.RawMessage `json:"timestamp"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return Message{}, fmt.Errorf("wire: read a delivered message: %w", err)
+	}
+	return Message{Type: head.Type, Timestamp: parseTime(head.Timestamp), json: data, stamped: true}, nil
+}
