@@ -14,17 +14,21 @@ import (
 type Conn struct {
 	core     engine.Conn
 	endpoint *endpoint
-	identity *Identity
+	who      packed
 }
 
 // ID returns the connection's id, by which every node finds it.
 func (c *Conn) ID() string { return c.core.ID().String() }
 
-// Identity returns who the connection speaks for. It must not be changed.
-func (c *Conn) Identity() *Identity { return c.identity }
+// Identity returns who the connection speaks for, as a new copy: keep it where
+// it is asked for often. Times have a resolution of milliseconds.
+func (c *Conn) Identity() *Identity { return c.who.identity() }
 
-// UserID returns the identity's user id.
-func (c *Conn) UserID() string { return c.identity.UserID }
+// UserID returns the identity's user id. It costs nothing.
+func (c *Conn) UserID() string { return c.who.user() }
+
+// Roles returns the identity's roles.
+func (c *Conn) Roles() []string { return c.who.roles() }
 
 // CreatedAt returns when the connection was accepted.
 func (c *Conn) CreatedAt() time.Time { return c.core.CreatedAt() }

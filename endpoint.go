@@ -39,8 +39,8 @@ func (e *endpoint) admit(id *Identity) error {
 // connect registers a connection, runs OnOpen and tells the client.
 func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) (*Conn, error) {
 	s := e.service
-	c := &Conn{endpoint: e, identity: id}
-	spec.User, spec.Roles, spec.Expires = id.UserID, id.Roles, id.ExpiresAt
+	c := &Conn{endpoint: e, who: pack(id)}
+	spec.User, spec.Roles, spec.Expires = c.who.user(), c.who.roles(), id.ExpiresAt
 	spec.Handler = (*clientHandler)(c)
 	s.arrivals.RLock()
 	if s.draining.Load() {
@@ -50,16 +50,16 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 	s.engine.Register(&c.core, spec)
 	s.arrivals.RUnlock()
 	e.onOpen(ctx, c)
-	c.core.Open(c.connected())
+	c.core.Open(c.connected(id))
 	return c, nil
 }
 
-func (c *Conn) connected() []byte {
+func (c *Conn) connected(id *Identity) []byte {
 	return wire.Connected{
 		ConnectionID: c.ID(),
-		UserID:       c.identity.UserID,
-		Roles:        c.identity.Roles,
-		ExpiresAt:    c.identity.ExpiresAt,
+		UserID:       id.UserID,
+		Roles:        id.Roles,
+		ExpiresAt:    id.ExpiresAt,
 		PingInterval: c.endpoint.service.opts.PingInterval,
 	}.Encode()
 }
@@ -96,7 +96,7 @@ func (e *endpoint) onClose(c *Conn, code CloseCode, reason string) {
 
 // authorize decides whether a client may subscribe itself to a topic.
 func (e *endpoint) authorize(c *Conn, topic string) error {
-	if c.identity.MaySubscribe(topic) {
+	if c.Identity().MaySubscribe(topic) {
 		return nil
 	}
 	forbidden := &wire.CommandError{Code: wire.CodeForbidden, Message: fmt.Sprintf("you may not subscribe to %q", topic)}

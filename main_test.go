@@ -2,15 +2,13 @@ package realtime_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
-	"net/http"
+	"maps"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"boundary-app.org/realtime"
@@ -21,78 +19,35 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var secret = []byte("an example secret of 32 octets!!")
 
-// server is a service behind a real HTTP server.
+// server is a service with a way for clients to reach it.
 type server struct {
 	*realtime.Service
-	url string
+	handler realtime.HandlerOptions
+	way     way
+	web     *httptest.Server // nil when the way needs none
 }
 
+// start starts a service behind a plain HTTP server.
 func start(t *testing.T, opts realtime.Options, handler realtime.HandlerOptions) *server {
 	t.Helper()
-	return startWith(t, opts, handler, httptest.NewUnstartedServer)
+	return startOver(t, overTCP, opts, handler)
 }
 
-func token(t *testing.T, claims map[string]any) string {
+func startOver(t *testing.T, w way, opts realtime.Options, handler realtime.HandlerOptions) *server {
 	t.Helper()
-	if _, ok := claims["exp"]; !ok {
-		claims["exp"] = time.Now().Add(time.Hour).Unix()
+	s := &server{Service: newService(t, opts), handler: handler, way: w}
+	if w.listen != nil {
+		s.web = httptest.NewUnstartedServer(s.Handler(handler))
+		s.web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		w.listen(s.web)
+		t.Cleanup(s.web.Close)
 	}
-	text, err := auth.Mint(secret, claims)
-	if err != nil {
-		t.Fatalf("mint: %v", err)
-	}
-	return text
+	return s
 }
 
-// client is a plain WebSocket client.
-type client struct {
-	*websocket.Conn
-	t  *testing.T
-	id string
-}
-
-func (s *server) dial(t *testing.T, claims map[string]any) *client {
-	t.Helper()
-	conn, response, err := websocket.Dial(t.Context(), s.url+"?token="+token(t, claims), nil)
-	if err != nil {
-		t.Fatalf("dial: %v (%v)", err, response)
-	}
-	conn.SetReadLimit(1 << 20)
-	c := &client{Conn: conn, t: t}
-	t.Cleanup(func() { _ = conn.CloseNow() })
-	hello := c.read()
-	if hello["type"] != "$connected" {
-		t.Fatalf("the first frame is %v", hello)
-	}
-	c.id = hello["connectionId"].(string)
-	return c
-}
-
-func (c *client) read() map[string]any {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
-	defer cancel()
-	_, data, err := c.Read(ctx)
-	if err != nil {
-		c.t.Fatalf("read: %v", err)
-	}
-	var m map[string]any
-	if err := json.Unmarshal(data, &m); err != nil {
-		c.t.Fatalf("read %s: %v", data, err)
-	}
-	return m
-}
-
-func (c *client) send(text string) {
-	c.t.Helper()
-	if err := c.Write(c.t.Context(), websocket.MessageText, []byte(text)); err != nil {
-		c.t.Fatalf("send: %v", err)
-	}
-}
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-func startWith(t *testing.T, opts realtime.Options, handler realtime.HandlerOptions, newServer func(http.Handler) *httptest.Server) *server {
+// newService starts a service that verifies the tokens of func token, unless
+// opts has a Verifier, and logs nothing, unless opts has a Log.
+func newService(t *testing.T, opts realtime.Options) *realtime.Service {
 	t.Helper()
 	if opts.Verifier == nil {
 		verifier, err := auth.New(auth.Options{HMACSecret: secret})
@@ -102,19 +57,72 @@ func startWith(t *testing.T, opts realtime.Options, handler realtime.HandlerOpti
 		opts.Verifier = verifier
 	}
 	if opts.Log == nil {
-		opts.Log = quiet()
+		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	svc, err := realtime.New(opts)
 	if err != nil {
 		t.Fatalf("new: %v", err)
 	}
-	h := newServer(svc.Handler(handler))
-	h.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		defer cancel()
-		_ = svc.Shutdown(ctx)
-		h.Close()
-	})
-	return &server{Service: svc, url: "ws" + strings.TrimPrefix(h.URL, "http")}
+	t.Cleanup(func() { _ = svc.Shutdown(doneContext()) })
+	return svc
+}
+
+// doneContext makes Shutdown cut whoever is still connected.
+func doneContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// claims are a token's; exp is in an hour unless they say otherwise.
+type claims map[string]any
+
+func token(t *testing.T, c claims) string {
+	t.Helper()
+	c = maps.Clone(c)
+	if _, ok := c["exp"]; !ok {
+		c["exp"] = time.Now().Add(time.Hour).Unix()
+	}
+	text, err := auth.Mint(secret, c)
+	if err != nil {
+		t.Fatalf("mint: %v", err)
+	}
+	return text
+}
+
+func user(id string, roles ...string) claims { return claims{"sub": id, "roles": roles} }
+
+// metric returns the sum of a metric's values over its labels.
+func metric(t *testing.T, svc *realtime.Service, name string) (sum float64) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(svc.Collector())
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+// patience is how long a test waits for what happens at once.
+const patience = 10 * time.Second
+
+// eventually waits for a value on a channel.
+func eventually[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("in vain waited for %s", what)
+		panic("unreachable")
+	}
 }

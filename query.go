@@ -108,18 +108,19 @@ func (s *Service) SubscriptionCount() int { return s.engine.Subscriptions() }
 // Info returns a snapshot of the connection. Metadata holds the email, where the
 // token has one, and when it connected.
 func (c *Conn) Info() ConnectionInfo {
+	id := c.Identity()
 	info := ConnectionInfo{
 		ID:        c.ID(),
-		UserID:    c.identity.UserID,
-		Roles:     slices.Clone(c.identity.Roles),
+		UserID:    id.UserID,
+		Roles:     id.Roles,
 		Topics:    c.Topics(),
 		CreatedAt: c.CreatedAt(),
-		ExpiresAt: c.identity.ExpiresAt,
+		ExpiresAt: id.ExpiresAt,
 		Metadata:  map[string]any{"connectedAt": c.CreatedAt()},
 	}
 	slices.Sort(info.Topics)
-	if c.identity.Email != "" {
-		info.Metadata["email"] = c.identity.Email
+	if id.Email != "" {
+		info.Metadata["email"] = id.Email
 	}
 	return info
 }

@@ -18,7 +18,8 @@ const bearerPrefix = "bearer."
 //   - the header "Authorization: Bearer <token>" (RFC 6750, section 2.1);
 //   - the header "Sec-WebSocket-Protocol: boundary.realtime.v1, bearer.<token>",
 //     for browsers, which can set no other header on a WebSocket. The server
-//     answers with boundary.realtime.v1 alone.
+//     answers with boundary.realtime.v1 alone. The prefix may be left out of a
+//     JWT, which is told from a subprotocol by its form.
 //
 // A token that is empty is present: the verifier refuses it. More than one
 // token, in different places or twice in one, is ErrTwoCredentials. Any error
@@ -69,7 +70,7 @@ func appendSubprotocol(tokens []string, header http.Header) []string {
 	for _, value := range header.Values("Sec-WebSocket-Protocol") {
 		for entry := range strings.SplitSeq(value, ",") {
 			entry = strings.Trim(entry, " \t")
-			if token, ok := strings.CutPrefix(entry, bearerPrefix); ok {
+			if token, ok := strings.CutPrefix(entry, bearerPrefix); ok || looksLikeJWT(entry) {
 				found = append(found, token)
 			}
 			offered = offered || entry == wire.Subprotocol
@@ -79,4 +80,10 @@ func appendSubprotocol(tokens []string, header http.Header) []string {
 		return tokens
 	}
 	return append(tokens, found...)
+}
+
+// looksLikeJWT reports whether a subprotocol entry is a JWT: three parts, of
+// which the first is an encoded JSON object.
+func looksLikeJWT(entry string) bool {
+	return strings.HasPrefix(entry, "ey") && strings.Count(entry, ".") == 2
 }

@@ -79,10 +79,11 @@ func (s *shard) open(t *task) {
 func (s *shard) retired(t *task) {
 	c := t.conn
 	s.settle(c)
-	for _, m := range c.joined {
-		s.remove(m)
+	for _, m := range c.forgetAll() {
+		if m.pos != notJoined {
+			s.remove(m)
+		}
 	}
-	c.joined = nil
 	c.flags |= flagRetired
 	s.release(c)
 }
@@ -130,6 +131,7 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 		c.out.held = nil
 	}
 	c.state = closing
+	c.flags &^= flagPinged
 	s.slots[c.slot].fd = -1
 	s.addChunk(c, socket.AppendClose(nil, code, reason))
 	s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()

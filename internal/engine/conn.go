@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,9 +34,11 @@ type Conn struct {
 	shard   *shard
 	handler Handler
 	id      ID
-	created int64 // unix milliseconds
-	fixed   uint16
+	created tick
 	options uint8
+	fixed   uint16 // groups the connection never leaves: the first of groups
+
+	retired bool // guarded by mu; here for want of padding elsewhere
 
 	// owned by the loop
 	state      state
@@ -43,28 +46,30 @@ type Conn struct {
 	slot       int32
 	fd         int32 // -1: the connection is offLoop
 	generation int32
-	pingDue    tick // when to ping, or when the pong must have come
+	due        tick // of the next ping, or of the pong, or of the closing handshake
 	wake       tick // when the wheel looks at the connection
-	deadline   tick // of the closing handshake
 	credit     float32
 	credited   tick
 	expires    int64 // unix milliseconds, 0: never
 	offLoop    *offLoop
 	out        *backlog
-	joined     []membership
 	in         socket.Reader
 
-	mu      sync.Mutex
-	retired bool     // guarded by mu
-	lists   []*list  // guarded by mu: the fixed groups, then the topics
-	mail    *mailbox // guarded by mu: nil when there is nothing to do
+	mu     sync.Mutex
+	groups []membership // guarded by mu
+	mail   *mailbox     // guarded by mu: nil when there is nothing to do
 }
 
-// membership is a loop's note of where a connection stands in a list.
+// membership says that a connection belongs to a group, and where it stands in
+// its shard's list. Who joins and leaves changes the index at once; the loop
+// follows when it comes to the task.
 type membership struct {
 	list *list
-	pos  int32
+	pos  int32 // in list.members; notJoined until the loop has put it there
+	left bool  // out of the index; the loop has yet to take it out of the list
 }
+
+const notJoined = -1
 
 // What a connection was registered with.
 const (
@@ -99,7 +104,7 @@ const (
 func (c *Conn) ID() ID { return c.id }
 
 // CreatedAt returns when the connection was registered.
-func (c *Conn) CreatedAt() time.Time { return time.UnixMilli(c.created) }
+func (c *Conn) CreatedAt() time.Time { return c.shard.engine.timeOf(c.created) }
 
 // Open ends the time in which messages are held back: text is written first,
 // then what was sent to the connection meanwhile, in order. From here on the
@@ -143,11 +148,10 @@ func (c *Conn) Subscribe(topic string, limit int) (added bool, err error) {
 		return false, ErrClosed
 	case c.topicAt(topic) >= 0:
 		return false, nil
-	case limit > 0 && len(c.lists)-int(c.fixed) >= limit:
+	case limit > 0 && c.topicCount() >= limit:
 		return false, ErrTopicLimit
 	}
-	x := c.shard.engine.index
-	c.lists = append(c.lists, x.join(key{bus.Topic, topic}, c))
+	c.enter(key{bus.Topic, topic})
 	c.shard.engine.subscriptions.Add(1)
 	return true, nil
 }
@@ -169,9 +173,14 @@ func (c *Conn) Unsubscribe(topic string) (removed bool) {
 func (c *Conn) UnsubscribeAll() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.retired && len(c.lists) > int(c.fixed) {
-		c.leave(len(c.lists) - 1)
-		n++
+	if c.retired {
+		return 0
+	}
+	for i := int(c.fixed); i < len(c.groups); i++ {
+		if !c.groups[i].left {
+			c.leave(i)
+			n++
+		}
 	}
 	return n
 }
@@ -183,35 +192,97 @@ func (c *Conn) Topics() []string {
 	if c.retired {
 		return nil
 	}
-	names := make([]string, 0, len(c.lists)-int(c.fixed))
-	for _, l := range c.lists[c.fixed:] {
-		names = append(names, l.group.name)
+	names := make([]string, 0, len(c.groups)-int(c.fixed))
+	for _, m := range c.groups[c.fixed:] {
+		if !m.left {
+			names = append(names, m.list.group.name)
+		}
 	}
 	return names
 }
 
-// topicAt returns where a topic is in c.lists, or -1. Called under c.mu.
+// topicCount returns the number of topics. Called under c.mu.
+func (c *Conn) topicCount() (n int) {
+	for _, m := range c.groups[c.fixed:] {
+		if !m.left {
+			n++
+		}
+	}
+	return n
+}
+
+// topicAt returns where a topic is in c.groups, or -1. Called under c.mu.
 func (c *Conn) topicAt(topic string) int {
 	if c.retired {
 		return -1
 	}
-	for i := int(c.fixed); i < len(c.lists); i++ {
-		if c.lists[i].group.name == topic {
+	for i := int(c.fixed); i < len(c.groups); i++ {
+		if m := &c.groups[i]; !m.left && m.list.group.name == topic {
 			return i
 		}
 	}
 	return -1
 }
 
+// enter adds the connection to a group. Called under c.mu.
+func (c *Conn) enter(k key) {
+	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c), pos: notJoined})
+}
+
 // leave takes the connection out of one topic. Called under c.mu.
 func (c *Conn) leave(i int) {
-	l := c.lists[i]
-	last := len(c.lists) - 1
-	c.lists[i] = c.lists[last]
-	c.lists[last] = nil
-	c.lists = c.lists[:last]
-	c.shard.engine.index.leave(l, &task{run: (*shard).leave, conn: c, list: l})
+	m := &c.groups[i]
+	m.left = true
+	c.shard.engine.index.leave(m.list, &task{run: (*shard).leave, conn: c, list: m.list})
 	c.shard.engine.subscriptions.Add(-1)
+}
+
+// joined notes the place the loop has given the connection in a list. It
+// returns false when the connection does not wait for one.
+func (c *Conn) joined(l *list, pos int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.groups {
+		if m := &c.groups[i]; m.list == l && m.pos == notJoined {
+			m.pos = int32(pos)
+			return true
+		}
+	}
+	return false
+}
+
+// moved notes that a connection has a new place in a list.
+func (c *Conn) moved(l *list, pos int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.groups {
+		if m := &c.groups[i]; m.list == l && m.pos != notJoined {
+			m.pos = pos
+			return
+		}
+	}
+}
+
+// forget drops a membership that was left, and returns it.
+func (c *Conn) forget(l *list) (m membership, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.groups {
+		if m = c.groups[i]; m.list == l && m.left {
+			c.groups = slices.Delete(c.groups, i, i+1)
+			return m, m.pos != notJoined
+		}
+	}
+	return m, false
+}
+
+// forgetAll drops all memberships of a retired connection.
+func (c *Conn) forgetAll() []membership {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.groups
+	c.groups = nil
+	return all
 }
 
 // Close ends the connection: from its return on nothing is sent to it and it
@@ -239,17 +310,17 @@ func (c *Conn) retire(code uint16, reason string) bool {
 		c.mu.Unlock()
 		return false
 	}
+	e := c.shard.engine
+	e.subscriptions.Add(-int64(c.topicCount()))
+	for _, m := range c.groups {
+		if !m.left {
+			e.index.leave(m.list, nil)
+		}
+	}
 	c.retired = true
-	lists := c.lists
-	c.lists = nil
 	c.mu.Unlock()
 
-	e := c.shard.engine
-	for _, l := range lists {
-		e.index.leave(l, nil)
-	}
 	e.index.remove(c)
-	e.subscriptions.Add(-int64(len(lists) - int(c.fixed)))
 	e.count.Add(-1)
 	e.metrics.Connections.Dec()
 	c.shard.post(task{run: (*shard).retired, conn: c})

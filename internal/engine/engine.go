@@ -79,6 +79,9 @@ type Transport interface {
 }
 
 // Spec says who connects, and over what: exactly one of Conn and Transport.
+//
+// User and Roles are kept as they are for as long as the groups exist; they
+// should not be pieces of large strings. Roles must not repeat.
 type Spec struct {
 	User    string
 	Roles   []string
@@ -116,19 +119,20 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 	defer c.mu.Unlock()
 	c.shard.post(arrived)
 	e.index.add(c)
-	c.lists = make([]*list, 0, 3+len(spec.Roles))
-	c.lists = append(c.lists, e.index.join(key{route: bus.Everyone}, c), e.index.join(key{bus.User, spec.User}, c))
+	c.groups = make([]membership, 0, 3+len(spec.Roles)) // room for one topic
+	c.enter(key{route: bus.Everyone})
+	c.enter(key{bus.User, spec.User})
 	for _, role := range spec.Roles {
-		c.lists = append(c.lists, e.index.join(key{bus.Role, role}, c))
+		c.enter(key{bus.Role, role})
 	}
-	c.fixed = uint16(len(c.lists))
+	c.fixed = uint16(len(c.groups))
 }
 
 func (e *Engine) prepare(c *Conn, spec Spec) {
 	c.shard = e.shards[e.next.Add(1)%uint32(len(e.shards))]
 	c.handler = spec.Handler
 	c.id = NewID()
-	c.created = time.Now().UnixMilli()
+	c.created = e.tickAt(time.Now())
 	c.expires = unixMilli(spec.Expires)
 	c.fd = -1
 	c.credit = float32(e.cfg.Burst)

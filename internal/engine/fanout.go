@@ -174,7 +174,12 @@ func (s *shard) settle(c *Conn) {
 
 // owed returns the oldest pending fanout after seen that is for c.
 func (s *shard) owed(c *Conn, seen uint32) (oldest *fanout) {
-	for _, m := range c.joined {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.groups {
+		if m.pos == notJoined {
+			continue
+		}
 		f := m.list.pending
 		for f != nil && f.seq <= seen {
 			f = f.next
@@ -230,23 +235,17 @@ func (s *shard) join(t *task) {
 		return
 	}
 	s.settle(c) // it must not get what was sent to the list before
-	c.joined = append(c.joined, membership{list: l, pos: int32(len(l.members))})
-	l.members = append(l.members, c.slot)
+	if c.joined(l, len(l.members)) {
+		l.members = append(l.members, c.slot)
+	}
 	s.run = nil
 }
 
 // leave takes a connection out of a list.
 func (s *shard) leave(t *task) {
-	c := t.conn
-	for i, m := range c.joined {
-		if m.list == t.list {
-			s.settle(c)
-			s.remove(m)
-			last := len(c.joined) - 1
-			c.joined[i] = c.joined[last]
-			c.joined = c.joined[:last]
-			return
-		}
+	s.settle(t.conn)
+	if m, ok := t.conn.forget(t.list); ok {
+		s.remove(m)
 	}
 }
 
@@ -260,19 +259,10 @@ func (s *shard) remove(m membership) {
 	}
 	if int(m.pos) != last {
 		l.members[m.pos] = moved.slot
-		moved.moveTo(l, m.pos)
+		moved.moved(l, m.pos)
 	}
 	l.members = l.members[:last]
 	s.run = nil
-}
-
-func (c *Conn) moveTo(l *list, pos int32) {
-	for i := range c.joined {
-		if c.joined[i].list == l {
-			c.joined[i].pos = pos
-			return
-		}
-	}
 }
 
 // members returns a list's connections; it waits for the loop.

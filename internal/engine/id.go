@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 )
 
 // ID names a connection: 128 random bits, so that it cannot be guessed and no
@@ -26,3 +27,8 @@ func ParseID(s string) (id ID, ok bool) {
 	_, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(s))
 	return id, err == nil
 }
+
+// hash is a part of the id: it is random already. Index stripes go by another part.
+func (id ID) hash() uint32 { return binary.LittleEndian.Uint32(id[8:]) }
+
+func (c *Conn) hash() uint32 { return c.id.hash() }

@@ -18,9 +18,13 @@ type key struct {
 
 // group is the connections that hear what is sent to one key.
 type group struct {
-	key
+	route bus.Route
+	sum   uint32 // the key's hash
+	name  string
 	lists *list // one for each shard with members; guarded by the stripe
 }
+
+func (g *group) hash() uint32 { return g.sum }
 
 // list is a group's members on one shard.
 type list struct {
@@ -44,38 +48,40 @@ type index struct {
 }
 
 type groupStripe struct {
-	mu   sync.Mutex
-	byID map[key]*group
+	mu     sync.Mutex
+	groups table[*group]
 }
 
 type connStripe struct {
-	mu   sync.Mutex
-	byID map[ID]*Conn
+	mu    sync.Mutex
+	conns table[*Conn]
 }
 
-func newIndex() *index {
-	x := &index{seed: maphash.MakeSeed()}
-	for i := range stripes {
-		x.groups[i].byID = map[key]*group{}
-		x.conns[i].byID = map[ID]*Conn{}
-	}
-	return x
-}
+func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
 
-func (x *index) stripe(k key) *groupStripe {
-	return &x.groups[(maphash.String(x.seed, k.name)+uint64(k.route))%stripes]
+func (x *index) sum(k key) uint32 { return uint32(maphash.String(x.seed, k.name)) + uint32(k.route) }
+
+// stripe goes by the high bits of the hash; the stripe's table by the low ones.
+func (x *index) stripe(sum uint32) *groupStripe { return &x.groups[sum>>25%stripes] }
+
+// find returns a group. Called under the stripe's lock.
+func (s *groupStripe) find(sum uint32, k key) *group {
+	return s.groups.find(sum, func(g *group) bool { return g.route == k.route && g.name == k.name })
 }
 
 // join counts c into the group and posts the membership to c's shard.
 func (x *index) join(k key, c *Conn) *list {
-	s := x.stripe(k)
+	sum := x.sum(k)
+	s := x.stripe(sum)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.byID[k]
+	g := s.find(sum, k)
 	if g == nil {
-		k.name = strings.Clone(k.name) // it may be a piece of a large buffer
-		g = &group{key: k}
-		s.byID[k] = g
+		if k.route == bus.Topic {
+			k.name = strings.Clone(k.name) // it may be a piece of a large buffer
+		}
+		g = &group{route: k.route, sum: sum, name: k.name}
+		s.groups.add(g)
 	}
 	l := g.listOf(c.shard)
 	l.n++
@@ -98,14 +104,14 @@ func (g *group) listOf(s *shard) *list {
 // dropped from the index, a group without lists vanishes; the loop still has
 // the old list for what was sent to it before. With a task, it is posted in order.
 func (x *index) leave(l *list, then *task) {
-	s := x.stripe(l.group.key)
+	s := x.stripe(l.group.sum)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.n--
 	if l.n == 0 {
 		l.group.drop(l)
 		if l.group.lists == nil {
-			delete(s.byID, l.group.key)
+			s.groups.remove(l.group)
 		}
 	}
 	if then != nil {
@@ -126,10 +132,11 @@ func (g *group) drop(l *list) {
 // stripe's lock so that all shards see a group's messages in one order, and
 // returns the number of members.
 func (x *index) send(k key, m *message) (recipients int) {
-	s := x.stripe(k)
+	sum := x.sum(k)
+	s := x.stripe(sum)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.byID[k]
+	g := s.find(sum, k)
 	if g == nil {
 		return 0
 	}
@@ -142,23 +149,23 @@ func (x *index) send(k key, m *message) (recipients int) {
 
 // count returns the number of a group's members.
 func (x *index) count(k key) (n int) {
-	s := x.stripe(k)
+	sum := x.sum(k)
+	s := x.stripe(sum)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.byID[k]; g != nil {
-		for l := g.lists; l != nil; l = l.next {
-			n += l.n
-		}
+	if g := s.find(sum, k); g != nil {
+		n = g.count()
 	}
 	return n
 }
 
 // lists returns a group's lists.
 func (x *index) lists(k key) (lists []*list) {
-	s := x.stripe(k)
+	sum := x.sum(k)
+	s := x.stripe(sum)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.byID[k]; g != nil {
+	if g := s.find(sum, k); g != nil {
 		for l := g.lists; l != nil; l = l.next {
 			lists = append(lists, l)
 		}
@@ -178,21 +185,25 @@ func (x *index) names(route bus.Route, yield func(name string, members int)) {
 		s := &x.groups[i]
 		entries = entries[:0]
 		s.mu.Lock()
-		for k, g := range s.byID {
-			if k.route != route {
-				continue
+		s.groups.all(func(g *group) bool {
+			if g.route == route {
+				entries = append(entries, entry{g.name, g.count()})
 			}
-			n := 0
-			for l := g.lists; l != nil; l = l.next {
-				n += l.n
-			}
-			entries = append(entries, entry{k.name, n})
-		}
+			return true
+		})
 		s.mu.Unlock()
 		for _, e := range entries {
 			yield(e.name, e.members)
 		}
 	}
+}
+
+// count returns the number of members. Called under the stripe's lock.
+func (g *group) count() (n int) {
+	for l := g.lists; l != nil; l = l.next {
+		n += l.n
+	}
+	return n
 }
 
 func (x *index) connStripe(id ID) *connStripe { return &x.conns[id[0]%stripes] }
@@ -201,21 +212,21 @@ func (x *index) add(c *Conn) {
 	s := x.connStripe(c.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.byID[c.id] = c
+	s.conns.add(c)
 }
 
 func (x *index) remove(c *Conn) {
 	s := x.connStripe(c.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.byID, c.id)
+	s.conns.remove(c)
 }
 
 func (x *index) find(id ID) *Conn {
 	s := x.connStripe(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byID[id]
+	return s.conns.find(id.hash(), func(c *Conn) bool { return c.id == id })
 }
 
 // all returns the registered connections, a stripe at a time.
@@ -225,9 +236,10 @@ func (x *index) all(yield func(*Conn) bool) {
 		s := &x.conns[i]
 		conns = conns[:0]
 		s.mu.Lock()
-		for _, c := range s.byID {
+		s.conns.all(func(c *Conn) bool {
 			conns = append(conns, c)
-		}
+			return true
+		})
 		s.mu.Unlock()
 		for _, c := range conns {
 			if !yield(c) {

@@ -48,7 +48,7 @@ func (s *shard) feed(c *Conn, data []byte) {
 func (s *shard) heard(c *Conn) {
 	if c.flags&flagPinged != 0 {
 		c.flags &^= flagPinged
-		c.pingDue = s.tick() + ticks(s.engine.cfg.PingInterval)
+		c.due = s.tick() + ticks(s.engine.cfg.PingInterval)
 	}
 }
 

@@ -18,7 +18,11 @@ type tick uint32
 
 func ticks(d time.Duration) tick { return tick((d + tickLength - 1) / tickLength) }
 
-func (s *shard) tick() tick { return tick(s.now.Sub(s.engine.start) / tickLength) }
+func (e *Engine) tickAt(t time.Time) tick { return tick(t.Sub(e.start) / tickLength) }
+
+func (e *Engine) timeOf(t tick) time.Time { return e.start.Add(time.Duration(t) * tickLength) }
+
+func (s *shard) tick() tick { return s.engine.tickAt(s.now) }
 
 // wheel knows when to look at which connection. An entry says only when: what
 // is due is derived from the connection, so that an entry that has become
@@ -97,7 +101,7 @@ func (s *shard) setTimer(timer *time.Timer) {
 		return
 	}
 	s.wheel.armed = at
-	timer.Reset(time.Until(s.engine.start.Add(time.Duration(at) * tickLength)))
+	timer.Reset(time.Until(s.engine.timeOf(at)))
 }
 
 func (s *shard) onTimer() {
@@ -116,7 +120,7 @@ func (s *shard) look(e entry) {
 	now := s.tick()
 	switch {
 	case c.state >= closing:
-		if now >= c.deadline {
+		if now >= c.due {
 			s.doom(c)
 			return
 		}
@@ -136,12 +140,12 @@ func (s *shard) expired(c *Conn) bool {
 // closesAt is when an expiring connection is closed. A token that was accepted
 // late, within the leeway for clocks, still gets its grace.
 func (s *shard) closesAt(c *Conn) int64 {
-	return max(c.expires, c.created) + s.engine.cfg.ExpiryGrace.Milliseconds()
+	return max(c.expires, c.CreatedAt().UnixMilli()) + s.engine.cfg.ExpiryGrace.Milliseconds()
 }
 
 // ping sends a ping when it is time, or ends a connection that did not answer.
 func (s *shard) ping(c *Conn, now tick) {
-	if c.pingDue == 0 || now < c.pingDue {
+	if c.due == 0 || now < c.due {
 		return
 	}
 	cfg := &s.engine.cfg
@@ -150,7 +154,7 @@ func (s *shard) ping(c *Conn, now tick) {
 		return
 	}
 	if c.flags&flagPaused != 0 {
-		c.pingDue = now + ticks(cfg.PongTimeout) // unread by our choice: silence proves nothing
+		c.due = now + ticks(cfg.PongTimeout) // unread by our choice: silence proves nothing
 		return
 	}
 	frames := socket.AppendFrame(nil, socket.OpPing, nil)
@@ -161,7 +165,7 @@ func (s *shard) ping(c *Conn, now tick) {
 	s.pushControl(c, frames)
 	if c.state <= open {
 		c.flags |= flagPinged
-		c.pingDue = now + ticks(cfg.PongTimeout)
+		c.due = now + ticks(cfg.PongTimeout)
 	}
 }
 
@@ -170,14 +174,14 @@ func (s *shard) ping(c *Conn, now tick) {
 func (s *shard) schedulePing(c *Conn) {
 	interval := ticks(s.engine.cfg.PingInterval)
 	if interval > 0 && c.options&optTransport == 0 {
-		c.pingDue = s.tick() + interval/2 + tick(rand.Uint32N(uint32(interval/2)+1))
+		c.due = s.tick() + interval/2 + tick(rand.Uint32N(uint32(interval/2)+1))
 	}
 	s.reschedule(c)
 }
 
 // expire gives a closing connection until then.
 func (s *shard) expire(c *Conn, d time.Duration) {
-	c.deadline = s.tick() + ticks(d)
+	c.due = s.tick() + ticks(d)
 	s.reschedule(c)
 }
 
@@ -201,10 +205,10 @@ func (s *shard) reschedule(c *Conn) {
 
 func (s *shard) nextDue(c *Conn) (at tick, ok bool) {
 	if c.state >= closing {
-		return c.deadline, true
+		return c.due, true
 	}
-	if c.pingDue != 0 {
-		at, ok = c.pingDue, true
+	if c.due != 0 {
+		at, ok = c.due, true
 	}
 	if c.expires != 0 {
 		closes := time.UnixMilli(s.closesAt(c)).Sub(s.engine.start)

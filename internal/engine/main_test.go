@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/internal/socket"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newEngine(t testing.TB, change func(*Config)) *Engine {
+	t.Helper()
+	none := func() int { return 0 }
+	cfg := Config{
+		Shards: 2, MaxMessage: 64 << 10, MaxBacklog: 1 << 20, MaxInbox: 1 << 20,
+		CloseTimeout: 5 * time.Second,
+		Metrics:      metrics.New(none, none), Log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	e := New(cfg)
+	t.Cleanup(e.Stop)
+	return e
+}
+
+// peer is a connection as a test sees it: what the engine wrote to it, and the
+// calls of its handler.
+type peer struct {
+	Conn
+	received chan []byte
+	ended    chan ending
+
+	mu       sync.Mutex
+	texts    []string
+	closed   chan struct{} // the close frame has come
+	closeRaw []byte
+}
+
+func newPeer() *peer {
+	return &peer{received: make(chan []byte, 100), ended: make(chan ending, 1), closed: make(chan struct{})}
+}
+
+// Receive and Closed are the handler.
+func (p *peer) Receive(_ bool, data []byte)       { p.received <- data }
+func (p *peer) Closed(code uint16, reason string) { p.ended <- ending{code, reason} }
+
+func (p *peer) log() []string {
+	<-p.closed
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.texts
+}
+
+func (p *peer) note(op socket.Opcode, payload []byte) (more bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch op {
+	case socket.OpText:
+		p.texts = append(p.texts, string(payload))
+	case socket.OpClose:
+		p.closeRaw = bytes.Clone(payload)
+		close(p.closed)
+		return false
+	}
+	return true
+}
+
+// path is one of the ways to a client. Both ways show the same behaviour.
+type path struct {
+	name    string
+	connect func(t testing.TB, p *peer) (spec Spec)
+}
+
+var paths = []path{
+	{"loop", func(t testing.TB, p *peer) Spec {
+		server, client := tcpPair(t)
+		go p.readFrames(client)
+		return Spec{Conn: server, Prelude: []byte("hello\n")}
+	}},
+	{"off loop", func(t testing.TB, p *peer) Spec {
+		server, client := tcpPair(t)
+		go p.readFrames(client)
+		return Spec{Conn: opaque{server}, Prelude: []byte("hello\n")}
+	}},
+	{"transport", func(_ testing.TB, p *peer) Spec { return Spec{Transport: p} }},
+}
+
+// Send and Close make a peer a Transport. (Conn's methods of these names are
+// reached through the field.)
+func (p *peer) Send(text []byte) error {
+	p.note(socket.OpText, text)
+	return nil
+}
+
+func (p *peer) Close(code uint16, _ string) error {
+	p.note(socket.OpClose, binary.BigEndian.AppendUint16(nil, code))
+	return nil
+}
+
+// opaque hides what a connection is.
+type opaque struct{ net.Conn }
+
+func tcpPair(t testing.TB) (server, client net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	client, err = net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err = l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return server, client
+}
+
+// readFrames reads the prelude and unmasked frames until a close frame, and
+// answers it.
+func (p *peer) readFrames(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	r := bufio.NewReader(conn)
+	if line, err := r.ReadString('\n'); err != nil || line != "hello\n" {
+		close(p.closed)
+		return
+	}
+	for {
+		head, err := r.Peek(2)
+		if err != nil {
+			close(p.closed)
+			return
+		}
+		if n := map[byte]int{126: 4, 127: 10}[head[1]]; n > 0 {
+			if head, err = r.Peek(n); err != nil {
+				return
+			}
+		}
+		header, size, _ := socket.FrameLen(head)
+		frame := make([]byte, header+size)
+		if _, err := io.ReadFull(r, frame); err != nil {
+			return
+		}
+		if !p.note(socket.Opcode(frame[0]&0x0f), frame[header:]) {
+			_, _ = conn.Write(socket.AppendMaskedFrame(nil, socket.OpClose, frame[header:], [4]byte{1, 2, 3, 4}))
+			_, _ = io.Copy(io.Discard, r)
+			return
+		}
+	}
+}
+
+// register connects a peer and opens it.
+func register(t testing.TB, e *Engine, way path, p *peer, user string, roles ...string) {
+	t.Helper()
+	spec := way.connect(t, p)
+	spec.User, spec.Roles, spec.Handler = user, roles, p
+	e.Register(&p.Conn, spec)
+	p.Open([]byte("open"))
+}

@@ -1,0 +1,281 @@
+package realtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"boundary-app.org/realtime"
+)
+
+// R8: every kind of address reaches its connections, and the count is true.
+func TestEveryAddressReachesItsConnections(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
+			OnOpen: func(_ context.Context, c *realtime.Conn) error { return c.Subscribe("order:1") },
+		})
+		a, b := s.dial(t, user("u1", "admin")), s.dial(t, user("u1"))
+		c := s.dial(t, claims{"sub": "u2", "role": "admin"})
+		for _, send := range []struct {
+			to   realtime.Address
+			want []*client
+		}{
+			{realtime.User("u1"), []*client{a, b}},
+			{realtime.User("u2"), []*client{c}},
+			{realtime.User("nobody"), nil},
+			{realtime.Role("admin"), []*client{a, c}},
+			{realtime.Role("none"), nil},
+			{realtime.Connection(b.id), []*client{b}},
+			{realtime.Connection("AAAAAAAAAAAAAAAAAAAAAA"), nil},
+			{realtime.Connection("no id at all"), nil},
+			{realtime.Topic("order:1"), []*client{a, b, c}},
+			{realtime.Topic("order:2"), nil},
+			{realtime.Everyone(), []*client{a, b, c}},
+		} {
+			receipt, err := s.Send(t.Context(), send.to, realtime.Message{Type: send.to.String(), Payload: 1})
+			if err != nil {
+				t.Fatalf("send to %s: %v", send.to, err)
+			}
+			if receipt.Recipients != len(send.want) {
+				t.Errorf("send to %s: %d recipients, want %d", send.to, receipt.Recipients, len(send.want))
+			}
+			for _, client := range send.want {
+				client.wants(send.to.String())
+			}
+		}
+		for _, client := range []*client{a, b, c} {
+			client.wantsNothing()
+		}
+	})
+}
+
+// R8: the verbs are the addresses by another name.
+func TestSendVerbs(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	c := s.dial(t, user("u1", "admin"))
+	subscribe(t, s, c, "order:1")
+	ctx, m := t.Context(), realtime.Message{Type: "x"}
+	for name, send := range map[string]func() (realtime.Receipt, error){
+		"user":       func() (realtime.Receipt, error) { return s.SendToUser(ctx, "u1", m) },
+		"role":       func() (realtime.Receipt, error) { return s.SendToRole(ctx, "admin", m) },
+		"connection": func() (realtime.Receipt, error) { return s.SendToConnection(ctx, c.id, m) },
+		"everyone":   func() (realtime.Receipt, error) { return s.Broadcast(ctx, m) },
+		"topic":      func() (realtime.Receipt, error) { return s.PublishToTopic(ctx, "order:1", m) },
+	} {
+		if receipt, err := send(); err != nil || receipt.Recipients != 1 {
+			t.Errorf("%s: %+v, %v; want one recipient", name, receipt, err)
+		}
+		c.wants("x")
+	}
+}
+
+// R9: a message is a map; the timestamp is added where absent and kept where
+// present; fields travel as they are.
+func TestMessagesTravelAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	c := s.dial(t, user("u1"))
+	ready, err := realtime.ParseMessage([]byte(`{"type":"ready", "n":1.50, "timestamp":"yesterday"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	for _, m := range []struct {
+		sent realtime.Message
+		want string
+	}{
+		{realtime.Message{Type: "a", Timestamp: at}, `{"type":"a","timestamp":"2026-01-02T03:04:05.678Z"}`},
+		{
+			realtime.Message{Type: "a", Payload: map[string]int{"n": 1}, Timestamp: at, Fields: map[string]any{"content": "ü"}},
+			`{"type":"a","payload":{"n":1},"content":"ü","timestamp":"2026-01-02T03:04:05.678Z"}`,
+		},
+		{realtime.Message{Type: "a", Payload: json.RawMessage(`[1,  2]`), Timestamp: at}, `{"type":"a","payload":[1,  2],"timestamp":"2026-01-02T03:04:05.678Z"}`},
+		{ready, `{"type":"ready", "n":1.50, "timestamp":"yesterday"}`},
+	} {
+		if _, err := s.Broadcast(t.Context(), m.sent); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.link.read(t.Context())
+		if err != nil || string(got) != m.want {
+			t.Errorf("a client read %s (%v), want %s", got, err, m.want)
+		}
+	}
+	before := time.Now().Truncate(time.Millisecond)
+	if _, err := s.Broadcast(t.Context(), realtime.Message{Type: "now"}); err != nil {
+		t.Fatal(err)
+	}
+	stamp, err := time.Parse(time.RFC3339, c.read()["timestamp"].(string))
+	if err != nil || stamp.Before(before) || stamp.After(time.Now()) {
+		t.Errorf("timestamp %v (%v), want the time of sending", stamp, err)
+	}
+}
+
+// What cannot be sent is refused with an error that can be told apart, and
+// reaches nobody.
+func TestInvalidSends(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{Limits: realtime.Limits{MessageSize: 100}}, realtime.HandlerOptions{})
+	c := s.dial(t, user("u1"))
+	good := realtime.Message{Type: "x"}
+	for name, send := range map[string]struct {
+		to   realtime.Address
+		m    realtime.Message
+		want error
+	}{
+		"no type":            {realtime.Everyone(), realtime.Message{}, realtime.ErrInvalidMessage},
+		"our type":           {realtime.Everyone(), realtime.Message{Type: "$reply"}, realtime.ErrInvalidMessage},
+		"reserved field":     {realtime.Everyone(), realtime.Message{Type: "x", Fields: map[string]any{"id": 1}}, realtime.ErrInvalidMessage},
+		"not JSON":           {realtime.Everyone(), realtime.Message{Type: "x", Payload: math.Inf(1)}, realtime.ErrInvalidMessage},
+		"too large":          {realtime.Everyone(), realtime.Message{Type: "x", Payload: strings.Repeat("a", 100)}, realtime.ErrTooLarge},
+		"no user":            {realtime.User(""), good, realtime.ErrInvalidTarget},
+		"user with a NUL":    {realtime.User("a\x00"), good, realtime.ErrInvalidTarget},
+		"role of 256 octets": {realtime.Role(strings.Repeat("r", 256)), good, realtime.ErrInvalidTarget},
+		"no topic":           {realtime.Topic(""), good, realtime.ErrInvalidTopic},
+		"wildcard topic":     {realtime.Topic("order:*"), good, realtime.ErrInvalidTopic},
+		"the zero address":   {realtime.Address{}, good, realtime.ErrInvalidTarget},
+	} {
+		receipt, err := s.Send(t.Context(), send.to, send.m)
+		if !errors.Is(err, send.want) || receipt != (realtime.Receipt{}) {
+			t.Errorf("%s: %+v, %v; want %v", name, receipt, err, send.want)
+		}
+	}
+	if !errors.Is(realtime.ErrTooLarge, realtime.ErrInvalidMessage) {
+		t.Error("ErrTooLarge does not match ErrInvalidMessage")
+	}
+	c.wantsNothing()
+}
+
+// R10, D12: a closed connection is neither sent to nor counted.
+func TestClosedConnectionsAreNotCounted(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
+		a, b := s.dial(t, user("u1")), s.dial(t, user("u1"))
+		if _, err := s.Disconnect(t.Context(), realtime.Connection(a.id), 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		receipt, err := s.SendToUser(t.Context(), "u1", realtime.Message{Type: "x"})
+		if err != nil || receipt.Recipients != 1 {
+			t.Errorf("%+v, %v; want one recipient", receipt, err)
+		}
+		b.wants("x")
+		a.wantsClose(4503)
+	})
+}
+
+// faulty is a transport whose Send fails.
+type faulty struct{ closed chan struct{} }
+
+func (f *faulty) Send([]byte) error          { return errors.New("the wire is cut") }
+func (f *faulty) Close(uint16, string) error { return nil }
+
+// R10: one faulty socket never stops the fan-out to the others, and ends.
+func TestFaultySocketHarmsNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := startOver(t, overTransport, realtime.Options{Shards: 1}, realtime.HandlerOptions{})
+	a := s.dial(t, user("u1"))
+	closed := make(chan realtime.CloseCode, 1)
+	_, err := s.Connect(t.Context(), &faulty{}, realtime.ConnectOptions{
+		Identity: &realtime.Identity{UserID: "u1"},
+		HandlerOptions: realtime.HandlerOptions{
+			OnClose: func(_ context.Context, _ *realtime.Conn, code realtime.CloseCode, _ string) { closed <- code },
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.dial(t, user("u1"))
+	if _, err := s.SendToUser(t.Context(), "u1", realtime.Message{Type: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	a.wants("x")
+	b.wants("x")
+	if code := eventually(t, closed, "the faulty connection's end"); code != 1006 {
+		t.Errorf("it ended with %d, want 1006", code)
+	}
+	if receipt, _ := s.SendToUser(t.Context(), "u1", realtime.Message{Type: "y"}); receipt.Recipients != 2 {
+		t.Errorf("%d recipients, want the two that live", receipt.Recipients)
+	}
+}
+
+// counted is a payload that knows how often it was encoded.
+type counted struct{ times *atomic.Int32 }
+
+func (c counted) MarshalJSON() ([]byte, error) {
+	c.times.Add(1)
+	return []byte(`"encoded"`), nil
+}
+
+// D13: a message is encoded once, not once for each recipient.
+func TestMessagesAreEncodedOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	clients := []*client{s.dial(t, user("u1")), s.dial(t, user("u2")), s.dial(t, user("u3"))}
+	var times atomic.Int32
+	if _, err := s.Broadcast(t.Context(), realtime.Message{Type: "x", Payload: counted{&times}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clients {
+		c.wants("x")
+	}
+	if n := times.Load(); n != 1 {
+		t.Errorf("the payload was encoded %d times for 3 recipients", n)
+	}
+}
+
+func TestMessagesArriveInOrder(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
+		c := s.dial(t, user("u1", "r"))
+		subscribe(t, s, c, "t")
+		to := []realtime.Address{
+			realtime.User("u1"), realtime.Role("r"), realtime.Everyone(), realtime.Connection(c.id), realtime.Topic("t"),
+		}
+		const messages = 1000
+		go func() {
+			for i := range messages {
+				if _, err := s.Send(context.Background(), to[i%len(to)], realtime.Message{Type: fmt.Sprint(i)}); err != nil {
+					t.Errorf("send: %v", err)
+				}
+			}
+		}()
+		for i := range messages {
+			c.wants(fmt.Sprint(i))
+		}
+	})
+}
+
+// An identity that names a role twice is one recipient.
+func TestRoleGivenTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	s := startOver(t, overTransport, realtime.Options{}, realtime.HandlerOptions{})
+	a, b := s.dial(t, user("u1", "r", "r", "q", "r")), s.dial(t, user("u2", "r"))
+	for range 2 { // the second time after one of them has left
+		receipt, err := s.SendToRole(t.Context(), "r", realtime.Message{Type: "x"})
+		want := s.ConnectionCount()
+		if err != nil || receipt.Recipients != want {
+			t.Errorf("%+v, %v; want %d recipients", receipt, err, want)
+		}
+		b.wants("x")
+		b.wantsNothing()
+		if _, err := s.Disconnect(t.Context(), realtime.Connection(a.id), 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.wants("x")
+}
+
+// subscribe subscribes one client from the server's side.
+func subscribe(t *testing.T, s *server, c *client, topic string) {
+	t.Helper()
+	receipt, err := s.Subscribe(t.Context(), realtime.Connection(c.id), topic)
+	if err != nil || receipt.Recipients != 1 {
+		t.Fatalf("subscribe: %+v, %v", receipt, err)
+	}
+}
