@@ -89,6 +89,11 @@ var paths = []path{
 		go p.readFrames(client)
 		return Spec{Conn: server, Prelude: []byte("hello\n")}
 	}},
+	{"deflate", func(t testing.TB, p *peer) Spec { // short messages travel plain all the same
+		server, client := tcpPair(t)
+		go p.readFrames(client)
+		return Spec{Conn: server, Prelude: []byte("hello\n"), Deflate: true}
+	}},
 	{"off loop", func(t testing.TB, p *peer) Spec {
 		server, client := tcpPair(t)
 		go p.readFrames(client)

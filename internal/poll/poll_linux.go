@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -14,10 +15,11 @@ import (
 // Poller is one epoll set. Its descriptor is itself registered with the
 // runtime's poller, so that Wait parks a goroutine and not a thread.
 type Poller struct {
-	fd   int
-	file *os.File
-	raw  syscall.RawConn
-	buf  []unix.EpollEvent // owned by Wait
+	fd     int
+	file   *os.File
+	raw    syscall.RawConn
+	closed atomic.Bool
+	buf    []unix.EpollEvent // owned by Wait
 }
 
 // New opens a set that returns at most batch events at a time.
@@ -51,7 +53,7 @@ func (p *Poller) Wait(dst []Event) ([]Event, error) {
 		return n > 0 || err != nil
 	})
 	switch {
-	case errors.Is(readErr, os.ErrClosed):
+	case readErr != nil && p.closed.Load(): // the error of a pending read has no name to compare with
 		return dst, ErrClosed
 	case readErr != nil:
 		return dst, fmt.Errorf("poll: wait: %w", readErr)
@@ -92,7 +94,10 @@ func (p *Poller) control(op, fd int, t Token, read, write bool) error {
 }
 
 // Close ends a Wait and releases the set.
-func (p *Poller) Close() error { return p.file.Close() }
+func (p *Poller) Close() error {
+	p.closed.Store(true)
+	return p.file.Close()
+}
 
 // Takes reports whether Take can take such a connection: not TLS, not pipes,
 // not wrappers without a descriptor.
