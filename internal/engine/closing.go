@@ -27,8 +27,7 @@ func (s *shard) attach(t *task) {
 		c.offLoop.start(c)
 	}
 	if a.prelude != nil {
-		s.addChunk(c, a.prelude)
-		s.flush(c)
+		s.addChunk(c, a.prelude) // goes out with the first frame, if Open comes in the same turn
 	}
 	s.schedulePing(c)
 	if len(a.buffered) > 0 {

@@ -12,8 +12,13 @@ import (
 // chunkCost is what a chunk in a backlog costs besides its octets.
 const chunkCost = 32
 
-// maxVector is how many chunks one writev takes.
-const maxVector = 64
+const (
+	// maxVector is how many chunks one writev takes.
+	maxVector = 64
+	// scratchSize is up to how many octets copying chunks together costs less
+	// than describing them to writev.
+	scratchSize = 8 << 10
+)
 
 // backlog is what waits for one connection's socket. Chunks are shared with
 // other connections and never changed. It exists only while something waits.
@@ -131,6 +136,13 @@ func (s *shard) writeChunks(c *Conn) (int, error) {
 	if len(b.chunks) == 1 {
 		return poll.Write(int(c.fd), first)
 	}
+	if b.size <= cap(s.scratch) {
+		joined := append(s.scratch[:0], first...)
+		for _, chunk := range b.chunks[1:] {
+			joined = append(joined, chunk...)
+		}
+		return poll.Write(int(c.fd), joined)
+	}
 	vector := make([][]byte, 0, maxVector)
 	vector = append(vector, first)
 	vector = append(vector, b.chunks[1:min(len(b.chunks), maxVector)]...)
@@ -202,7 +214,9 @@ func (s *shard) cutBacklog(c *Conn) (dropped int) {
 		return 0
 	}
 	var keep [][]byte
-	if len(b.chunks) > 0 && b.off > 0 {
+	if c.state == opening {
+		keep, b.chunks = b.chunks, nil // the handshake's answer, no messages
+	} else if len(b.chunks) > 0 && b.off > 0 {
 		boundary := frameEnd(b.chunks[0], b.off)
 		dropped += countFrames(b.chunks[0][boundary:])
 		if boundary > b.off {
@@ -214,11 +228,12 @@ func (s *shard) cutBacklog(c *Conn) (dropped int) {
 		dropped += countFrames(chunk)
 	}
 	b.chunks, b.held = keep, nil
-	size := b.flying
-	if len(keep) > 0 {
-		size += len(keep[0]) - b.off + chunkCost
-	} else {
+	if len(keep) == 0 {
 		b.off = 0
+	}
+	size := b.flying - b.off
+	for _, chunk := range keep {
+		size += len(chunk) + chunkCost
 	}
 	s.resize(c, size-b.size)
 	return dropped

@@ -33,6 +33,7 @@ type shard struct {
 	dirty   []*Conn // connections whose backlog is to be flushed
 	doomed  []*Conn // connections whose socket failed
 	buf     []byte  // what is read
+	scratch []byte  // small chunks on their way to one write
 	wheel   wheel
 	now     time.Time
 	serial  int32 // generation of the newest connection
@@ -89,6 +90,7 @@ func newShard(e *Engine) *shard {
 		inbox:   inbox{wake: make(chan struct{}, 1)},
 		wheel:   newWheel(),
 		now:     e.start,
+		scratch: make([]byte, 0, scratchSize),
 		ready:   make(chan []poll.Event),
 		handled: make(chan struct{}),
 		done:    make(chan struct{}),
