@@ -109,7 +109,7 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 	} else if fd, ok := c.shard.adopt(spec.Conn); ok {
 		c.fd = int32(fd)
 	} else {
-		c.offLoop = newOffLoop(&netLink{conn: spec.Conn})
+		c.offLoop = newOffLoop(&netLink{conn: spec.Conn, fd: c.shard.below(spec.Conn)})
 	}
 	e.count.Add(1)
 	e.sockets.Add(1)

@@ -3,10 +3,12 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -99,6 +101,11 @@ var paths = []path{
 		go p.readFrames(client)
 		return Spec{Conn: opaque{server}, Prelude: []byte("hello\n")}
 	}},
+	{"tls", func(t testing.TB, p *peer) Spec {
+		server, client := tlsPair(t)
+		go p.readFrames(client)
+		return Spec{Conn: server, Prelude: []byte("hello\n")}
+	}},
 	{"transport", func(_ testing.TB, p *peer) Spec { return Spec{Transport: p} }},
 }
 
@@ -134,6 +141,20 @@ func tcpPair(t testing.TB) (server, client net.Conn) {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	return server, client
+}
+
+// certificate is made once for all tests.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	return s.TLS.Certificates[0]
+})
+
+func tlsPair(t testing.TB) (server, client net.Conn) {
+	t.Helper()
+	below, far := tcpPair(t)
+	return tls.Server(below, &tls.Config{Certificates: []tls.Certificate{certificate()}}),
+		tls.Client(far, &tls.Config{InsecureSkipVerify: true})
 }
 
 // readFrames reads the prelude and unmasked frames until a close frame, and

@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"errors"
 	"net"
+	"os"
+	"time"
 
+	"boundary-app.org/realtime/internal/poll"
 	"boundary-app.org/realtime/internal/socket"
 )
 
@@ -17,6 +21,7 @@ type offLoop struct {
 	// owned by the loop
 	writing bool
 	idle    bool // the reader waits for more
+	parked  bool // there is no reader; the poller waits
 }
 
 // link is what an offLoop connection reads from and writes to.
@@ -28,8 +33,14 @@ type link interface {
 
 func newOffLoop(l link) *offLoop { return &offLoop{link: l, more: make(chan struct{}, 1)} }
 
-// readSize is what is read at a time. It is what an idle connection keeps.
-const readSize = 1 << 10
+const (
+	// readSize is what is read at a time off the loop. Where no descriptor can
+	// be polled, an idle connection keeps so much, and a goroutine.
+	readSize = 1 << 10
+	// readLinger is how long a reader under TLS waits for more before it ends
+	// and leaves the waiting to the poller.
+	readLinger = 500 * time.Millisecond
+)
 
 // delivery is what a reader hands to the loop. The reader does not touch data
 // until it may read on.
@@ -38,16 +49,24 @@ type delivery struct {
 	err  error
 }
 
+// start starts a reader, except for an application's transport.
 func (o *offLoop) start(c *Conn) {
-	if n, ok := o.link.(*netLink); ok {
-		c.shard.engine.workers.Go(func() { o.read(c, n.conn) })
+	if l, ok := o.link.(*netLink); ok {
+		c.shard.engine.workers.Go(func() { o.read(c, l) })
 	}
 }
 
-func (o *offLoop) read(c *Conn, conn net.Conn) {
+func (o *offLoop) read(c *Conn, l *netLink) {
 	buf := make([]byte, readSize)
 	for {
-		n, err := conn.Read(buf)
+		if l.fd >= 0 {
+			_ = l.conn.SetReadDeadline(time.Now().Add(readLinger))
+		}
+		n, err := l.conn.Read(buf)
+		if n == 0 && l.fd >= 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			c.shard.post(task{run: (*shard).park, conn: c})
+			return
+		}
 		c.shard.post(task{run: (*shard).delivered, conn: c, arg: delivery{buf[:n], err}})
 		if err != nil {
 			return
@@ -56,6 +75,34 @@ func (o *offLoop) read(c *Conn, conn net.Conn) {
 			return
 		}
 	}
+}
+
+// park waits for a TLS connection with the poller in place of a reader. What is
+// left in the TLS layer is at most a part of a record: its rest wakes us.
+func (s *shard) park(t *task) {
+	c := t.conn
+	if c.state == gone {
+		return
+	}
+	l := c.offLoop.link.(*netLink)
+	if err := s.poller.Add(l.fd, poll.Token{Slot: c.slot, Generation: c.generation}); err != nil {
+		s.engine.log.Warn("cannot poll under TLS; the connection keeps a reader", "error", err)
+		l.fd = -1
+		c.offLoop.start(c)
+		return
+	}
+	c.offLoop.parked = true
+}
+
+// unpark starts a reader when a parked connection is ready.
+func (s *shard) unpark(c *Conn) {
+	l := c.offLoop.link.(*netLink)
+	if err := s.poller.Remove(l.fd); err != nil {
+		s.doom(c)
+		return
+	}
+	c.offLoop.parked = false
+	c.offLoop.start(c)
 }
 
 // readOn lets the reader read again, if it waits.
@@ -127,8 +174,13 @@ func (o *offLoop) close(e *Engine) {
 	e.workers.Go(o.link.close)
 }
 
-// netLink is a connection of the net package.
-type netLink struct{ conn net.Conn }
+// netLink is a connection of the net package. Under TLS over TCP it knows the
+// descriptor below, which stays the connection's own: it is polled while there
+// is no reader.
+type netLink struct {
+	conn net.Conn
+	fd   int // -1: none
+}
 
 func (l *netLink) write(frames [][]byte) error {
 	if len(frames) == 1 {
@@ -151,7 +203,8 @@ func (l *netLink) write(frames [][]byte) error {
 }
 
 func (l *netLink) shut() {
-	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	if half, ok := l.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // lingering ends either way
 		return
 	}
 	l.close()

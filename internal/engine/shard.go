@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"runtime"
@@ -264,6 +265,8 @@ func (s *shard) onEvent(e poll.Event) {
 		s.flush(c)
 	}
 	switch {
+	case c.offLoop != nil:
+		s.unpark(c)
 	case c.flags&flagPaused == 0 && (e.Readable || e.Hangup):
 		s.readable(c)
 	case e.Hangup:
@@ -286,6 +289,19 @@ func (s *shard) adopt(conn net.Conn) (fd int, ok bool) {
 		return -1, false
 	}
 	return poll.Take(conn)
+}
+
+// below returns the descriptor that can be polled for a TLS connection, or -1.
+func (s *shard) below(conn net.Conn) (fd int) {
+	secure, ok := conn.(*tls.Conn)
+	if !ok || !poll.Takes(secure.NetConn()) {
+		return -1
+	}
+	s.startPoller()
+	if s.poller == nil {
+		return -1
+	}
+	return poll.Descriptor(secure.NetConn())
 }
 
 // startPoller runs for the first descriptor; a shard without any has no poller,

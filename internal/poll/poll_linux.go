@@ -79,6 +79,11 @@ func (p *Poller) Modify(fd int, t Token, read, write bool) error {
 	return p.control(unix.EPOLL_CTL_MOD, fd, t, read, write)
 }
 
+// Remove stops watching a descriptor.
+func (p *Poller) Remove(fd int) error {
+	return p.control(unix.EPOLL_CTL_DEL, fd, Token{}, false, false)
+}
+
 func (p *Poller) control(op, fd int, t Token, read, write bool) error {
 	e := unix.EpollEvent{Fd: t.Slot, Pad: t.Generation}
 	if read {
@@ -124,6 +129,17 @@ func Take(conn net.Conn) (fd int, ok bool) {
 	}
 	_ = conn.Close() // the duplicate keeps the socket open
 	return fd, true
+}
+
+// Descriptor returns the descriptor of a connection that Takes allows, -1 where
+// it has none any more. It stays the connection's: it may be polled, and must
+// not be used once the connection is closed.
+func Descriptor(conn net.Conn) int {
+	fd := -1
+	if raw, err := conn.(syscall.Conn).SyscallConn(); err == nil {
+		_ = raw.Control(func(d uintptr) { fd = int(d) })
+	}
+	return fd
 }
 
 // Read reads what has arrived. io is done when n is 0 without an error.

@@ -24,6 +24,9 @@ func (*Poller) Add(int, Token) error { return errUnsupported }
 // Modify fails with an error.
 func (*Poller) Modify(int, Token, bool, bool) error { return errUnsupported }
 
+// Remove fails with an error.
+func (*Poller) Remove(int) error { return errUnsupported }
+
 // Close does nothing.
 func (*Poller) Close() error { return nil }
 
@@ -32,6 +35,9 @@ func Takes(net.Conn) bool { return false }
 
 // Take leaves every connection with the net package.
 func Take(net.Conn) (fd int, ok bool) { return -1, false }
+
+// Descriptor returns -1.
+func Descriptor(net.Conn) int { return -1 }
 
 // Read fails with an error.
 func Read(int, []byte) (int, error) { return 0, errUnsupported }
