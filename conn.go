@@ -7,6 +7,7 @@ import (
 
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/session"
+	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -89,8 +90,17 @@ func (c *Conn) WriteBinary(data []byte) error {
 }
 
 // Close ends the connection: nothing is sent to it from here on, and a close
-// frame follows what was sent before. Idempotent.
-func (c *Conn) Close(code CloseCode, reason string) { c.core.Close(uint16(code), reason) }
+// frame follows what was sent before. Idempotent. A code of zero is 1000. 1005
+// and 1006, with which a Transport's owner says how its client went, make a
+// close frame without a code; others that must not travel (see CloseCode.Valid)
+// are sent as 1011.
+func (c *Conn) Close(code CloseCode, reason string) {
+	setDefault(&code, wire.CloseNormal)
+	if !code.Valid() && code != CloseCode(socket.CloseNoStatus) && code != CloseCode(socket.CloseAbnormal) {
+		code = wire.CloseInternalError
+	}
+	c.core.Close(uint16(code), reason)
+}
 
 // Receive brings what the client of an application's own Transport sends. It
 // does not wait. Data belongs to the connection.

@@ -118,16 +118,22 @@ func (e *endpoint) refusalOf(err error) refusal {
 	case errors.Is(err, auth.ErrMissingPermissions), errors.Is(err, auth.ErrMissingRole):
 		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error())
 	case errors.Is(err, auth.ErrUnauthorized):
-		refused := refuse(reason, http.StatusUnauthorized, wire.CloseBadToken, "unauthorized: "+reason)
-		refused.answer.Header = http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}
-		return refused
+		return unauthorized(reason, "unauthorized: "+reason)
 	case errors.Is(err, wire.ErrInvalidTarget):
-		return refuse("claims", http.StatusUnauthorized, wire.CloseBadToken, "unauthorized: the identity's user id or roles cannot be used")
+		return unauthorized(string(auth.ReasonClaims), "unauthorized: the identity's user id or roles cannot be used")
 	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return refuse(reason, http.StatusServiceUnavailable, 1013, "the token cannot be verified just now; try again")
 	}
 	e.service.log.Error("a token could not be verified", "error", err)
 	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
+}
+
+// unauthorized is a refusal with the challenge that a 401 must have (RFC 9110
+// section 15.5.2, RFC 6750 section 3).
+func unauthorized(reason, text string) refusal {
+	refused := refuse(reason, http.StatusUnauthorized, wire.CloseBadToken, text)
+	refused.answer.Header = http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}
+	return refused
 }
 
 // refuse answers a request that is not upgraded.

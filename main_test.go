@@ -1,10 +1,12 @@
 package realtime_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"maps"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +59,7 @@ func newService(t *testing.T, opts realtime.Options) *realtime.Service {
 		opts.Verifier = verifier
 	}
 	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
+		opts.Log = discard()
 	}
 	svc, err := realtime.New(opts)
 	if err != nil {
@@ -65,6 +67,30 @@ func newService(t *testing.T, opts realtime.Options) *realtime.Service {
 	}
 	t.Cleanup(func() { _ = svc.Shutdown(doneContext()) })
 	return svc
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// journal keeps what was logged, at every level.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // doneContext makes Shutdown cut whoever is still connected.

@@ -37,16 +37,21 @@ func upgrading(target string, header ...string) *http.Request {
 // dialRaw connects to a server and reads the 101.
 func dialRaw(t *testing.T, s *server, r *http.Request) *raw {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.web.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newRaw(t, conn)
+	c := newRaw(t, dialTCP(t, s))
 	if err := r.Write(c); err != nil {
 		t.Fatal(err)
 	}
 	c.upgraded(r)
 	return c
+}
+
+func dialTCP(t *testing.T, s *server) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.web.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // dialPipe hands one end of a pipe to a handler: the portable path, without a
@@ -131,6 +136,7 @@ func (c *raw) wantsClose(want realtime.CloseCode) {
 	if event := c.next(); event.Kind != socket.Close || event.Code != uint16(want) {
 		c.t.Fatalf("got kind %d, code %d %q, want a close frame with %d", event.Kind, event.Code, event.Data, want)
 	}
+	_ = c.Conn.Close() // so that the server need not wait for the answer
 }
 
 func (c *raw) send(op socket.Opcode, payload string) {

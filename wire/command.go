@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"unicode/utf8"
 )
 
@@ -21,10 +20,10 @@ const maxRef = 64
 // Command is what a client asks of the service: {"action":"subscribe",
 // "topic":"order:123","ref":1}.
 type Command struct {
-	Action string          `json:"action"`
-	Topic  string          `json:"topic,omitempty"`
-	Ref    json.RawMessage `json:"ref,omitempty"`   // a number or a string, echoed in the reply
-	Since  string          `json:"since,omitempty"` // a position to resume from
+	Action string
+	Topic  string
+	Ref    json.RawMessage // a number or a string, echoed in the reply
+	Since  string          // a position to resume from
 }
 
 // CommandError says why a command was not carried out; it travels in $reply.
@@ -54,16 +53,15 @@ func Action(data []byte) (action string, broken bool) {
 	if len(data) == 0 || data[0] != '{' || !bytes.Contains(data, []byte(`"action"`)) {
 		return "", false
 	}
-	var head struct {
-		Action json.RawMessage `json:"action"`
-	}
-	if json.Unmarshal(data, &head) != nil {
+	head, err := members(data)
+	if err != nil {
 		return "", true
 	}
-	if json.Unmarshal(head.Action, &action) != nil {
-		return "", head.Action != nil
+	raw, ok := head["action"]
+	if !ok {
+		return "", false
 	}
-	return action, false
+	return action, json.Unmarshal(raw, &action) != nil
 }
 
 // ParseCommand reads a command strictly: one object, no duplicate and no
@@ -74,11 +72,15 @@ func ParseCommand(data []byte) (Command, *CommandError) {
 	if err := checkValue(data); err != nil {
 		return Command{Ref: ref}, malformed(err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	var c Command
-	if err := dec.Decode(&c); err != nil && err != io.EOF {
+	head, err := members(data)
+	if err != nil {
 		return Command{Ref: ref}, malformed(err)
+	}
+	var c Command
+	for name, raw := range head {
+		if err := c.set(name, raw); err != nil {
+			return Command{Ref: ref}, malformed(err)
+		}
 	}
 	if len(c.Ref) > 0 && ref == nil {
 		return Command{}, malformed(fmt.Errorf("\"ref\" must be a number or a string of at most %d octets", maxRef))
@@ -87,19 +89,38 @@ func ParseCommand(data []byte) (Command, *CommandError) {
 	return c, nil
 }
 
+// set reads one member. Names are compared exactly, which encoding/json does not.
+func (c *Command) set(name string, raw json.RawMessage) (err error) {
+	switch name {
+	case "action":
+		err = json.Unmarshal(raw, &c.Action)
+	case "topic":
+		err = json.Unmarshal(raw, &c.Topic)
+	case "since":
+		err = json.Unmarshal(raw, &c.Since)
+	case "ref":
+		c.Ref = raw
+	default:
+		return fmt.Errorf("the name %.64q is not known; use action, topic, ref or since", name)
+	}
+	if err != nil {
+		return fmt.Errorf("%q must be a string", name)
+	}
+	return nil
+}
+
 func malformed(err error) *CommandError {
 	return &CommandError{Code: CodeMalformed, Message: "the command cannot be read: " + err.Error()}
 }
 
 func readRef(data []byte) json.RawMessage {
-	var head struct {
-		Ref json.RawMessage `json:"ref"`
-	}
-	if !utf8.Valid(data) || json.Unmarshal(data, &head) != nil || len(head.Ref) > maxRef || len(head.Ref) == 0 {
+	head, err := members(data)
+	ref := head["ref"]
+	if err != nil || len(ref) > maxRef || len(ref) == 0 || !utf8.Valid(ref) {
 		return nil
 	}
-	if c := head.Ref[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
+	if c := ref[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 		return nil
 	}
-	return head.Ref
+	return ref
 }

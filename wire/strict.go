@@ -72,19 +72,26 @@ func checkNames(data []byte) error {
 	}
 }
 
+// members returns an object's members by their exact names.
+func members(data []byte) (map[string]json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	err := json.Unmarshal(data, &m)
+	return m, err
+}
+
 // header reads a valid object's type and timestamp and refuses reserved names.
 func header(data []byte) (Message, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
+	head, err := members(data)
+	if err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 	}
-	for name := range members {
+	for name := range head {
 		if reserved(name) {
 			return Message{}, fmt.Errorf("%w: the name %q is reserved", ErrInvalidMessage, name)
 		}
 	}
 	m := Message{}
-	if raw, ok := members["type"]; ok {
+	if raw, ok := head["type"]; ok {
 		if raw[0] != '"' {
 			return Message{}, fmt.Errorf("%w: \"type\" must be a string", ErrInvalidMessage)
 		}
@@ -92,7 +99,7 @@ func header(data []byte) (Message, error) {
 			return Message{}, fmt.Errorf("%w: type: %w", ErrInvalidMessage, err)
 		}
 	}
-	if raw, ok := members["timestamp"]; ok {
+	if raw, ok := head["timestamp"]; ok {
 		m.stamped = true
 		m.Timestamp = parseTime(raw)
 	}
@@ -112,15 +119,21 @@ func parseTime(raw json.RawMessage) time.Time {
 	return t
 }
 
-// Delivered reads a message that the service encoded itself, topic and id
-// included, without validating it again.
+// Delivered reads a message that the service encoded itself, without validating
+// it again. The topic that Encode added is taken off, so that the message can be
+// sent on.
 func Delivered(data []byte) (Message, error) {
-	var head struct {
-		Type      string          `json:"type"`
-		Timestamp json.RawMessage `json:"timestamp"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	head, err := members(data)
+	if err != nil {
 		return Message{}, fmt.Errorf("wire: read a delivered message: %w", err)
 	}
-	return Message{Type: head.Type, Timestamp: parseTime(head.Timestamp), json: data, stamped: true}, nil
+	m := Message{json: data, stamped: true, Timestamp: parseTime(head["timestamp"])}
+	if err := json.Unmarshal(head["type"], &m.Type); err != nil {
+		return Message{}, fmt.Errorf("wire: read the type of a delivered message: %w", err)
+	}
+	if raw, ok := head["topic"]; ok {
+		own := append(append([]byte(`,"topic":`), raw...), '}') // as closeObject wrote it
+		m.json = append(bytes.Clone(bytes.TrimSuffix(data, own)), '}')
+	}
+	return m, nil
 }

@@ -1,0 +1,51 @@
+# `make test` needs Go, git and make; on Debian and Ubuntu it installs the rest.
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+BIN     := bin/boundary-realtime
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: build test setup check unit bench-test bench bench-quick fmt fuzz clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/boundary-realtime
+
+test: setup check unit bench-test
+
+# setup installs what the tests need and is not there: a C compiler for the race
+# detector, Chromium for the browser test.
+setup:
+	@sh tools/setup.sh
+
+# check is everything that does not run the code.
+check:
+	@unformatted=$$($(TOOL) gofumpt -l .); if [ -n "$$unformatted" ]; then \
+		echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	cd bench && $(GO) vet ./...
+
+unit:
+	$(GO) test -race -timeout 10m ./...
+
+# bench-test tests the benchmark's own code; the benchmark is `make bench`.
+bench-test:
+	cd bench && $(GO) test ./...
+
+# bench takes about 40 minutes and wants a machine with nothing else to do.
+bench:
+	cd bench && $(GO) run ./run
+
+bench-quick:
+	cd bench && $(GO) run ./run -quick
+
+FUZZTIME ?= 10m
+fuzz:
+	@sh tools/fuzz.sh $(FUZZTIME)
+
+fmt:
+	$(TOOL) gofumpt -w .
+
+clean:
+	rm -rf bin bench/bin

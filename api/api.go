@@ -1,0 +1,180 @@
+// Package api is the HTTP API by which back ends send messages, see who is
+// connected, and disconnect and subscribe connections.
+//
+// It owns the way from a request to a call of realtime.Service and back: API
+// keys, strict JSON, and errors as problem details (RFC 9457). openapi.json is
+// its contract. It never keeps anything between requests, never decides who
+// receives a message, and never logs a key, a path or a body. Its handlers are
+// safe for concurrent use and start no goroutines.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"boundary-app.org/realtime"
+)
+
+// Options configure the API. The zero value is an API that refuses every call.
+type Options struct {
+	// Keys are the API keys, any of which a call must bring as "Authorization:
+	// Bearer <key>". Blank ones are ignored. Without any, every call is refused
+	// with 403.
+	Keys []string
+	// MaxBody is the longest body of a request in octets; a batch may be 64
+	// times as long. Default: the service's Limits.MessageSize.
+	MaxBody int64
+	// Timeout bounds a call: how long its body may take to arrive, and how long
+	// it waits for sockets that cannot keep up. Default: 10 s.
+	Timeout time.Duration
+	// Log gets the failures that are not the caller's. Default: slog.Default.
+	Log *slog.Logger
+}
+
+// batchFactor is how many times longer than one message a batch may be.
+const batchFactor = 64
+
+// api is static after New.
+type api struct {
+	svc     *realtime.Service
+	keys    keys
+	maxBody int64
+	timeout time.Duration
+	log     *slog.Logger
+}
+
+// New returns the handler of /v1/... and /openapi.json; the latter asks for no
+// key. Mount it at those paths without stripping a prefix. Path parameters may
+// be percent-encoded, a slash as %2F; only a name that is nothing but a slash has
+// no path, since http.ServeMux takes it for the path's end. A batch can carry it.
+func New(svc *realtime.Service, o Options) http.Handler {
+	a := newAPI(svc, o)
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, rt := range a.routes() {
+		mux.Handle(rt.method+" "+rt.path, a.handler(rt))
+		methods[rt.path] = append(methods[rt.path], rt.method)
+		if rt.method == http.MethodGet { // the mux takes HEAD too
+			methods[rt.path] = append(methods[rt.path], http.MethodHead)
+		}
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, a.handler(route{call: methodNotAllowed(allowed)}))
+	}
+	unknown := a.handler(route{call: notFound})
+	mux.Handle("/", unknown)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The mux would redirect such a path to another one, with an answer that
+		// is not a problem.
+		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped {
+			unknown.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func newAPI(svc *realtime.Service, o Options) *api {
+	a := &api{svc: svc, keys: newKeys(o.Keys), maxBody: o.MaxBody, timeout: o.Timeout, log: o.Log}
+	if a.maxBody <= 0 {
+		a.maxBody = int64(svc.Limits().MessageSize)
+	}
+	if a.timeout <= 0 {
+		a.timeout = 10 * time.Second
+	}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	return a
+}
+
+// call does what a request asks for and returns what to answer; a nil answer is
+// 204. It writes nothing itself.
+type call func(r *http.Request) (answer any, err error)
+
+// route is one operation of the API.
+type route struct {
+	method, path string
+	call         call
+	maxBody      int64 // octets; 0: the API's
+	public       bool  // no key is asked for
+}
+
+// routes is every operation; the mux is built from it and nothing else.
+func (a *api) routes() []route {
+	return []route{
+		{method: "GET", path: "/openapi.json", call: openAPI, public: true},
+
+		{method: "POST", path: "/v1/broadcast", call: a.send(everyone)},
+		{method: "POST", path: "/v1/users/{user}/messages", call: a.send(named("user", realtime.User))},
+		{method: "POST", path: "/v1/roles/{role}/messages", call: a.send(named("role", realtime.Role))},
+		{method: "POST", path: "/v1/connections/{id}/messages", call: a.send(named("id", realtime.Connection))},
+		{method: "POST", path: "/v1/topics/{topic}/messages", call: a.send(named("topic", realtime.Topic))},
+		{method: "POST", path: "/v1/batch", call: a.batch, maxBody: batchFactor * a.maxBody},
+
+		{method: "GET", path: "/v1/connections", call: a.connections},
+		{method: "GET", path: "/v1/connections/{id}", call: a.connection},
+		{method: "DELETE", path: "/v1/connections/{id}", call: a.disconnect},
+		{method: "DELETE", path: "/v1/users/{user}/connections", call: a.disconnectUser},
+		{method: "PUT", path: "/v1/connections/{id}/topics/{topic}", call: a.subscribe},
+		{method: "DELETE", path: "/v1/connections/{id}/topics/{topic}", call: a.unsubscribe},
+
+		{method: "GET", path: "/v1/topics", call: a.topics},
+		{method: "GET", path: "/v1/topics/{topic}/subscribers", call: a.subscribers},
+		{method: "GET", path: "/v1/topics/{topic}/history", call: notImplemented("topics have no history yet")},
+		{method: "GET", path: "/v1/topics/{topic}/presence", call: notImplemented("topics have no presence yet")},
+	}
+}
+
+// handler is what all operations have in common: key, limits and the answer.
+func (a *api) handler(rt route) http.Handler {
+	if rt.maxBody == 0 {
+		rt.maxBody = a.maxBody
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
+		defer cancel()
+		// A server that cannot set it bounds the time in its own way, or not at all.
+
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
+		if err := a.serve(rt, w, r); err != nil {
+			a.problem(ctx, err).write(w)
+		}
+	})
+}
+
+// serve makes the call, when the request brings a key, and answers it. Nothing
+// is written when it returns an error.
+func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request) error {
+	if !rt.public {
+		if err := a.keys.check(r.Header); err != nil {
+			return err
+		}
+	}
+	answer, err := rt.call(r)
+	if err != nil {
+		return err
+	}
+	return write(w, answer)
+}
+
+func notFound(*http.Request) (any, error) {
+	return nil, newProblem(http.StatusNotFound,
+		"there is nothing at this path; /openapi.json lists what there is. Names in a path are not empty, and percent-encoded")
+}
+
+func methodNotAllowed(allowed []string) call {
+	allow := strings.Join(allowed, ", ")
+	return func(*http.Request) (any, error) {
+		return nil, newProblem(http.StatusMethodNotAllowed, "this path takes %s", allow).with("Allow", allow)
+	}
+}
+
+func notImplemented(detail string) call {
+	return func(*http.Request) (any, error) { return nil, newProblem(http.StatusNotImplemented, "%s", detail) }
+}

@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"boundary-app.org/realtime"
+)
+
+// maxBatch is how many messages a batch may have.
+const maxBatch = 1000
+
+// results is the answer to a batch: a receipt or a failure for each message.
+type results struct {
+	Results []any `json:"results"`
+}
+
+type failure struct {
+	Error *problem `json:"error"`
+}
+
+// batch sends messages one after the other. One that fails does not stop those
+// behind it.
+func (a *api) batch(r *http.Request) (any, error) {
+	if err := refuseIdempotency(r.Header); err != nil {
+		return nil, err
+	}
+	data, err := requireBody(r)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := parseBatch(data)
+	if err != nil {
+		return nil, err
+	}
+	return a.sendEntries(r.Context(), entries)
+}
+
+// sendEntries returns an error only when it is none of the messages' fault that
+// not one of them was sent.
+func (a *api) sendEntries(ctx context.Context, entries []json.RawMessage) (any, error) {
+	answer := results{Results: make([]any, len(entries))}
+	unsent := 0
+	var last *problem
+	for i, entry := range entries {
+		sent, err := a.sendEntry(ctx, entry)
+		if err == nil {
+			answer.Results[i] = receipt(sent)
+			continue
+		}
+		last = a.problem(ctx, err)
+		answer.Results[i] = failure{last}
+		if last.Status == http.StatusServiceUnavailable {
+			unsent++
+		}
+	}
+	if unsent > 0 && unsent == len(entries) {
+		return nil, last
+	}
+	return answer, nil
+}
+
+func parseBatch(data []byte) (entries []json.RawMessage, err error) {
+	body, err := parseBody(data, "messages")
+	if err != nil {
+		return nil, err
+	}
+	if err := body.member("messages", "an array", &entries); err != nil {
+		return nil, err
+	}
+	switch {
+	case entries == nil:
+		return nil, badRequest(`"messages" is missing`)
+	case len(entries) > maxBatch:
+		return nil, badRequest("the batch has %d messages; at most %d are allowed", len(entries), maxBatch)
+	}
+	return entries, nil
+}
+
+func (a *api) sendEntry(ctx context.Context, entry json.RawMessage) (realtime.Receipt, error) {
+	parts, err := parseObject("an entry", entry, "to", "message")
+	if err != nil {
+		return realtime.Receipt{}, err
+	}
+	to, err := parseAddress(parts["to"])
+	if err != nil {
+		return realtime.Receipt{}, err
+	}
+	m, err := realtime.ParseMessage(parts["message"])
+	if err != nil {
+		return realtime.Receipt{}, err
+	}
+	return a.svc.Send(ctx, to, m)
+}
+
+// parseAddress reads {"user":"u1"} and its like.
+func parseAddress(data json.RawMessage) (to realtime.Address, err error) {
+	kinds := map[string]func(string) realtime.Address{
+		"user": realtime.User, "role": realtime.Role, "connection": realtime.Connection, "topic": realtime.Topic,
+	}
+	parts, err := parseObject(`"to"`, data, "user", "role", "connection", "topic", "everyone")
+	if err != nil {
+		return to, err
+	}
+	if len(parts) != 1 {
+		return to, badRequest(`"to" must have exactly one name, not %d`, len(parts))
+	}
+	for name := range parts {
+		if name == "everyone" {
+			return realtime.Everyone(), parts.isTrue(name)
+		}
+		var target string
+		err = parts.member(name, "a string", &target)
+		to = kinds[name](target)
+	}
+	return to, err
+}
+
+func (m members) isTrue(name string) error {
+	if string(m[name]) != "true" {
+		return badRequest("%q must be true", name)
+	}
+	return nil
+}

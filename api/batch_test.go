@@ -1,0 +1,117 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/api"
+)
+
+func TestABatchIsSentInOrder(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	a, b := s.dial(t, "u1", "admin"), s.dial(t, "u2")
+	s.call(t, "PUT", "/v1/connections/"+b.id+"/topics/a%2Fb", "").want(t, http.StatusNoContent)
+	s.call(t, "POST", "/v1/batch", `{"messages":[
+		{"to":{"user":"u1"},"message":{"type":"t","n":0}},
+		{"to":{"role":"admin"},"message":{"type":"t","n":1}},
+		{"to":{"connection":"`+a.id+`"},"message":{"type":"t","n":2}},
+		{"to":{"topic":"a/b"},"message":{"type":"t","n":3}},
+		{"message":{"type":"t","n":4},"to":{"everyone":true}},
+		{"to":{"user":"nobody"},"message":{"type":"t"}}
+	]}`).wantText(t, http.StatusOK, `{"results":[{"recipients":1},{"recipients":1},{"recipients":1},{"recipients":1},{"recipients":2},{"recipients":0}]}`)
+	for client, want := range map[*client][]float64{a: {0, 1, 2, 4}, b: {3, 4}} {
+		for _, n := range want {
+			if m := client.read(); m["n"] != n {
+				t.Errorf("a client read %v, want number %v", m, n)
+			}
+		}
+	}
+}
+
+func TestAnInvalidEntryOfABatchStopsNoOther(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{Limits: realtime.Limits{MessageSize: 1000}}, api.Options{})
+	c := s.dial(t, "u1")
+	const good = `{"to":{"user":"u1"},"message":{"type":"t"}}`
+	for _, test := range []struct {
+		entry  string
+		status float64
+		detail string
+	}{
+		{`null`, 400, `an entry must be a JSON object with "to", "message"`},
+		{`[]`, 400, `an entry must be a JSON object`},
+		{`{}`, 400, `"to" must be a JSON object with "user", "role", "connection", "topic", "everyone"`},
+		{`{"to":{"user":"u1"}}`, 400, "it must be a JSON object"},
+		{`{"to":{"user":"u1"},"message":null}`, 400, "it must be a JSON object"},
+		{`{"to":{"user":"u1"},"message":{"type":""}}`, 400, `"type" is missing or empty`},
+		{`{"to":{"user":"u1"},"message":{"type":"$t"}}`, 400, "reserved"},
+		{`{"to":{"user":"u1"},"message":{"type":"t","id":"1"}}`, 400, `"id" is reserved`},
+		{`{"to":{"user":"u1"},"message":{"type":"t","payload":"` + strings.Repeat("x", 1000) + `"}}`, 413, "the limit is 1000"},
+		{`{"to":{"user":"u1"},"message":{"type":"t"},"Message":{}}`, 400, `an entry has the unknown name "Message"`},
+		{`{"to":"u1","message":{"type":"t"}}`, 400, `"to" must be a JSON object`},
+		{`{"to":{},"message":{"type":"t"}}`, 400, "exactly one name, not 0"},
+		{`{"to":{"user":"u1","role":"r"},"message":{"type":"t"}}`, 400, "exactly one name, not 2"},
+		{`{"to":{"User":"u1"},"message":{"type":"t"}}`, 400, `unknown name "User"`},
+		{`{"to":{"user":1},"message":{"type":"t"}}`, 400, `"user" must be a string`},
+		{`{"to":{"user":null},"message":{"type":"t"}}`, 400, `"user" must be a string`},
+		{`{"to":{"user":""},"message":{"type":"t"}}`, 400, "invalid target: user: it is empty"},
+		{`{"to":{"topic":"a::b"},"message":{"type":"t"}}`, 400, "invalid topic: it has an empty segment"},
+		{`{"to":{"everyone":false},"message":{"type":"t"}}`, 400, `"everyone" must be true`},
+		{`{"to":{"everyone":"true"},"message":{"type":"t"}}`, 400, `"everyone" must be true`},
+	} {
+		got := s.call(t, "POST", "/v1/batch", `{"messages":[`+good+`,`+test.entry+`,`+good+`]}`).want(t, http.StatusOK)
+		results := got.json["results"].([]any)
+		if len(results) != 3 || results[0].(object)["recipients"] != 1.0 || results[2].(object)["recipients"] != 1.0 {
+			t.Fatalf("%.80s: %s", test.entry, got.text)
+		}
+		failure, _ := results[1].(object)["error"].(object)
+		if failure["status"] != test.status || !strings.Contains(fmt.Sprint(failure["detail"]), test.detail) {
+			t.Errorf("%.80s: %v, want %v and %q", test.entry, failure, test.status, test.detail)
+		}
+		c.read()
+		c.read()
+	}
+}
+
+func TestAMalformedBatchIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	const entry = `{"to":{"everyone":true},"message":{"type":"t"}}`
+	for _, test := range []struct{ body, detail string }{
+		{``, "the body is empty"},
+		{`[]`, `the body must be a JSON object with "messages"`},
+		{`null`, `the body must be a JSON object`},
+		{`{}`, `"messages" is missing`},
+		{`{"messages":null}`, `"messages" must be an array`},
+		{`{"messages":{}}`, `"messages" must be an array`},
+		{`{"messages":[` + entry + `],"more":1}`, `unknown name "more"`},
+		{`{"Messages":[` + entry + `]}`, `unknown name "Messages"`},
+		{`{"messages":[` + entry + `]`, "not valid JSON"},
+		{`{"messages":[` + entry + `]}{}`, "not valid JSON"},
+		{`{"messages":[` + entry + `],"messages":[]}`, `"messages" is given twice`},
+		{`{"messages":[` + entry + `,{"to":{"user":"a","user":"b"},"message":{"type":"t"}}]}`, `"user" is given twice`},
+		{`{"messages":[` + entry + `,{"to":{"everyone":true},"message":{"type":"t","type":"u"}}]}`, `"type" is given twice`},
+		{"{\"messages\":[{\"to\":{\"user\":\"\xff\"},\"message\":{\"type\":\"t\"}}]}", "not valid UTF-8"},
+		{`{"messages":[` + strings.Repeat(entry+",", 1000) + entry + `]}`, "the batch has 1001 messages; at most 1000 are allowed"},
+	} {
+		s.call(t, "POST", "/v1/batch", test.body).wantDetail(t, http.StatusBadRequest, test.detail)
+	}
+}
+
+func TestTheSizeOfABatch(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{MaxBody: 1000})
+	s.call(t, "POST", "/v1/batch", `{"messages":[]}`).wantText(t, http.StatusOK, `{"results":[]}`)
+	const entry = `{"to":{"everyone":true},"message":{"type":"t"}}`
+	full := `{"messages":[` + strings.Repeat(entry+",", 999) + entry + `]}`
+	if got := s.call(t, "POST", "/v1/batch", full).want(t, http.StatusOK).json["results"].([]any); len(got) != 1000 {
+		t.Errorf("%d results, want 1000", len(got))
+	}
+	pad := strings.Repeat(" ", 64_000-len(full))
+	s.call(t, "POST", "/v1/batch", full+pad).want(t, http.StatusOK)
+	s.call(t, "POST", "/v1/batch", full+pad+" ").wantDetail(t, http.StatusRequestEntityTooLarge, "longer than 64000 octets")
+}

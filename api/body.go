@@ -1,0 +1,107 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"boundary-app.org/realtime/wire"
+)
+
+// readBody returns the request's body, which says that it is JSON or says
+// nothing; nil when it is blank.
+func readBody(r *http.Request) ([]byte, error) {
+	data, err := io.ReadAll(r.Body)
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, newProblem(http.StatusRequestEntityTooLarge,
+			"the body is longer than %d octets; send a reference to the data, or less at a time", over.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, newProblem(http.StatusRequestTimeout, "the body took too long to arrive")
+	case err != nil:
+		return nil, badRequest("the body cannot be read: %s", err)
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil, nil
+	}
+	return data, checkMediaType(r.Header)
+}
+
+// requireBody is readBody for calls that make no sense without one.
+func requireBody(r *http.Request) ([]byte, error) {
+	data, err := readBody(r)
+	if err == nil && data == nil {
+		err = badRequest("the body is empty; send a JSON object")
+	}
+	return data, err
+}
+
+func checkMediaType(header http.Header) error {
+	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return newProblem(http.StatusUnsupportedMediaType, "the Content-Encoding is not supported; send the body as it is")
+	}
+	given := header.Get("Content-Type")
+	if given == "" {
+		return nil
+	}
+	mediaType, parameters, err := mime.ParseMediaType(given)
+	charset := parameters["charset"]
+	if err != nil || !isJSON(mediaType) || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return newProblem(http.StatusUnsupportedMediaType,
+			`the Content-Type is not JSON in UTF-8; send "Content-Type: application/json"`)
+	}
+	return nil
+}
+
+// isJSON knows the suffix of RFC 6839 too.
+func isJSON(mediaType string) bool {
+	return mediaType == "application/json" ||
+		strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
+}
+
+// members are an object's, by name.
+type members map[string]json.RawMessage
+
+// parseBody reads a whole body: one strict JSON object with no names but these.
+func parseBody(data []byte, names ...string) (members, error) {
+	if err := wire.CheckStrict(data); err != nil {
+		return nil, badRequest("the body cannot be used: %s", err)
+	}
+	return parseObject("the body", data, names...)
+}
+
+// parseObject reads a part of a body that parseBody has accepted. Names are
+// compared exactly, which a decoder into a struct would not do.
+func parseObject(what string, data []byte, names ...string) (members, error) {
+	var m members
+	if err := json.Unmarshal(data, &m); err != nil || m == nil {
+		return nil, badRequest("%s must be a JSON object with %s", what, quoted(names))
+	}
+	for name := range m {
+		if !slices.Contains(names, name) {
+			return nil, badRequest("%s has the unknown name %q; known are %s", what, name, quoted(names))
+		}
+	}
+	return m, nil
+}
+
+func quoted(names []string) string { return `"` + strings.Join(names, `", "`) + `"` }
+
+// member reads a member into value, which stays as it is when there is none.
+// Kind says what it must be.
+func (m members) member(name, kind string, value any) error {
+	raw, ok := m[name]
+	if !ok {
+		return nil
+	}
+	if string(raw) == "null" || json.Unmarshal(raw, value) != nil {
+		return badRequest("%q must be %s", name, kind)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"boundary-app.org/realtime"
+)
+
+// Health answers 200 for as long as the process serves HTTP: for whoever
+// restarts a process that hangs.
+func Health() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") })
+}
+
+// Ready answers 200 while the service takes connections and 503 once it drains:
+// for the load balancer.
+func Ready(svc *realtime.Service) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if svc.Ready() {
+			writeStatus(w, http.StatusOK, "ready")
+			return
+		}
+		writeStatus(w, http.StatusServiceUnavailable, "draining")
+	})
+}
+
+// writeStatus writes a word that needs no escaping.
+func writeStatus(w http.ResponseWriter, code int, word string) {
+	writeJSON(w, code, "application/json", []byte(`{"status":"`+word+`"}`))
+}
+
+// Metrics serves the service's figures, the Go runtime's and the process's in
+// the formats of Prometheus, from a registry of its own.
+func Metrics(svc *realtime.Service) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(svc.Collector(), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}

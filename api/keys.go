@@ -1,0 +1,50 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+)
+
+// keys are the digests of the API keys. Digests are compared, and all of them,
+// so that the time tells neither a key's length nor which one nearly matched.
+type keys [][sha256.Size]byte
+
+func newKeys(texts []string) keys {
+	var k keys
+	for _, text := range texts {
+		if strings.TrimSpace(text) != "" { // an unset variable must not open the API
+			k = append(k, sha256.Sum256([]byte(text)))
+		}
+	}
+	return k
+}
+
+// check returns nil when the header brings one of the keys (RFC 6750 section
+// 2.1), a problem with 401 or 403 otherwise.
+func (k keys) check(header http.Header) error {
+	if len(k) == 0 {
+		return newProblem(http.StatusForbidden, "the API is disabled: no API key is configured")
+	}
+	given := header.Values("Authorization")
+	if len(given) == 0 {
+		return newProblem(http.StatusUnauthorized, `an API key is missing; send "Authorization: Bearer <key>"`).
+			with("WWW-Authenticate", "Bearer")
+	}
+	scheme, key, _ := strings.Cut(given[0], " ")
+	if len(given) > 1 || !strings.EqualFold(scheme, "Bearer") || !k.match(key) {
+		return newProblem(http.StatusUnauthorized, `the API key is wrong; send one key as "Authorization: Bearer <key>"`).
+			with("WWW-Authenticate", `Bearer error="invalid_token"`)
+	}
+	return nil
+}
+
+func (k keys) match(key string) bool {
+	given := sha256.Sum256([]byte(key))
+	found := 0
+	for i := range k {
+		found |= subtle.ConstantTimeCompare(given[:], k[i][:])
+	}
+	return found == 1
+}

@@ -1,0 +1,365 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/api"
+	"boundary-app.org/realtime/bus"
+)
+
+const message = `{"type":"t"}`
+
+// TestRefusals is every refusal that depends on what a call says.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{Limits: realtime.Limits{MessageSize: 200}}, api.Options{})
+	id := s.dial(t, "u1").id
+	long := strings.Repeat("x", 256)
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		detail             string
+	}{
+		{"POST", "/v1/broadcast", ``, 400, "the body is empty"},
+		{"POST", "/v1/broadcast", " \n", 400, "the body is empty"},
+		{"POST", "/v1/broadcast", `{`, 400, "not valid JSON"},
+		{"POST", "/v1/broadcast", `null`, 400, "it must be a JSON object"},
+		{"POST", "/v1/broadcast", `[` + message + `]`, 400, "it must be a JSON object"},
+		{"POST", "/v1/broadcast", message + message, 400, "not valid JSON"},
+		{"POST", "/v1/broadcast", `{"type":"t","type":"t"}`, 400, `"type" is given twice`},
+		{"POST", "/v1/broadcast", `{"type":"t","a":[{"b":1,"\u0062":2}]}`, 400, `"b" is given twice`},
+		{"POST", "/v1/broadcast", "{\"type\":\"\xff\"}", 400, "not valid UTF-8"},
+		{"POST", "/v1/broadcast", `{"payload":1}`, 400, `"type" is missing or empty`},
+		{"POST", "/v1/broadcast", `{"type":1}`, 400, `"type" must be a string`},
+		{"POST", "/v1/broadcast", `{"type":null}`, 400, `"type" must be a string`},
+		{"POST", "/v1/broadcast", `{"type":"$connected"}`, 400, "reserved"},
+		{"POST", "/v1/broadcast", `{"type":"t","topic":"x"}`, 400, `"topic" is reserved`},
+		{"POST", "/v1/broadcast", `{"type":"t","payload":"` + long[:150] + `"}`, 413, "the limit is 200"},
+		{"POST", "/v1/broadcast", message + strings.Repeat(" ", 200), 413, "the body is longer than 200 octets"},
+		{"POST", "/v1/users/%00/messages", message, 400, "control character"},
+		{"POST", "/v1/users/%FF/messages", message, 400, "not valid UTF-8"},
+		{"POST", "/v1/users/" + long + "/messages", message, 400, "it has 256 octets; at most 255"},
+		{"POST", "/v1/roles/%1F/messages", message, 400, "control character"},
+		{"POST", "/v1/connections/%0A/messages", message, 400, "control character"},
+		{"POST", "/v1/topics/a::b/messages", message, 400, "empty segment"},
+		{"POST", "/v1/topics/a*/messages", message, 400, "wildcards"},
+		{"POST", "/v1/topics/%24a/messages", message, 400, "reserved"},
+		{"POST", "/v1/topics/" + long + "/messages", message, 400, "it has 256 octets"},
+
+		{"GET", "/v1/connections?limit=0", ``, 400, `"limit" must be a number from 1 to 1000`},
+		{"GET", "/v1/connections?limit=1001", ``, 400, `"limit" must be`},
+		{"GET", "/v1/connections?limit=", ``, 400, `"limit" must be`},
+		{"GET", "/v1/connections?limit=1e2", ``, 400, `"limit" must be`},
+		{"GET", "/v1/connections?usr=u1", ``, 400, `unknown parameter "usr"; known are "user", "role", "topic", "limit", "after"`},
+		{"GET", "/v1/connections?user=u1&user=u2", ``, 400, `gives "user" twice`},
+		{"GET", "/v1/connections?user=", ``, 400, "invalid target: user: it is empty"},
+		{"GET", "/v1/connections?role=", ``, 400, "invalid target: role: it is empty"},
+		{"GET", "/v1/connections?topic=a::b", ``, 400, "invalid topic"},
+		{"GET", "/v1/connections?user=%zz", ``, 400, "the query cannot be read"},
+		{"GET", "/v1/topics?limit=-1", ``, 400, `"limit" must be`},
+		{"GET", "/v1/topics?user=u1", ``, 400, `unknown parameter "user"`},
+		{"GET", "/v1/topics/a*/subscribers", ``, 400, "invalid topic"},
+		{"GET", "/v1/topics/a/history", ``, 501, "no history yet"},
+		{"GET", "/v1/topics/a/presence", ``, 501, "no presence yet"},
+
+		{"DELETE", "/v1/connections/" + id, `[]`, 400, `the body must be a JSON object with "code", "reason"`},
+		{"DELETE", "/v1/connections/" + id, `null`, 400, `the body must be a JSON object`},
+		{"DELETE", "/v1/connections/" + id, `{} {}`, 400, "not valid JSON"},
+		{"DELETE", "/v1/connections/" + id, `{"code":4000,"code":4000}`, 400, `"code" is given twice`},
+		{"DELETE", "/v1/connections/" + id, `{"Code":4000}`, 400, `unknown name "Code"`},
+		{"DELETE", "/v1/connections/" + id, `{"code":"4000"}`, 400, `"code" must be a number`},
+		{"DELETE", "/v1/connections/" + id, `{"code":null}`, 400, `"code" must be a number`},
+		{"DELETE", "/v1/connections/" + id, `{"code":70000}`, 400, `"code" must be a number`},
+		{"DELETE", "/v1/connections/" + id, `{"code":0}`, 400, "0 is not a close code"},
+		{"DELETE", "/v1/connections/" + id, `{"code":1005}`, 400, "1005 is not a close code"},
+		{"DELETE", "/v1/connections/" + id, `{"code":5000}`, 400, "5000 is not a close code"},
+		{"DELETE", "/v1/connections/" + id, `{"reason":1}`, 400, `"reason" must be a string`},
+		{"DELETE", "/v1/connections/" + id, `{"reason":"` + long[:124] + `"}`, 400, "124 octets; at most 123"},
+		{"DELETE", "/v1/connections/%00", ``, 400, "control character"},
+		{"DELETE", "/v1/users/%00/connections", ``, 400, "control character"},
+
+		{"PUT", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid topic"},
+		{"PUT", "/v1/connections/%00/topics/a", ``, 400, "invalid target"},
+		{"DELETE", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid topic"},
+
+		{"GET", "/", ``, 404, "nothing at this path"},
+		{"GET", "/v1", ``, 404, "nothing at this path"},
+		{"GET", "/v1/", ``, 404, "nothing at this path"},
+		{"GET", "/v1/nothing", ``, 404, "nothing at this path"},
+		{"POST", "/v1/users//messages", message, 404, "nothing at this path"},
+		{"POST", "/v1/users/../messages", message, 404, "nothing at this path"},
+		{"POST", "/v1/broadcast/", message, 404, "nothing at this path"},
+		{"POST", "//v1/broadcast", message, 404, "nothing at this path"},
+		{"POST", "/v1/topics/a/b/messages", message, 404, "nothing at this path"},
+		{"POST", "/v2/broadcast", message, 404, "nothing at this path"},
+	} {
+		got := s.call(t, test.method, test.path, test.body)
+		if detail, _ := got.json["detail"].(string); got.status != test.status || !strings.Contains(detail, test.detail) {
+			t.Errorf("%s %s with %.60s: %d %q, want %d and %q", test.method, test.path, test.body, got.status, detail, test.status, test.detail)
+		}
+	}
+	if s.Connection(id) == nil {
+		t.Error("a refused call has disconnected the connection")
+	}
+}
+
+func TestMethodsThatAPathDoesNotTake(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	for _, test := range []struct{ method, path, allow string }{
+		{"GET", "/v1/broadcast", "POST"},
+		{"OPTIONS", "/v1/broadcast", "POST"},
+		{"PUT", "/v1/batch", "POST"},
+		{"PATCH", "/v1/connections/x", "GET, HEAD, DELETE"},
+		{"POST", "/v1/connections/x/topics/y", "PUT, DELETE"},
+		{"POST", "/v1/connections", "GET, HEAD"},
+		{"GET", "/v1/users/u1/connections", "DELETE"},
+		{"DELETE", "/openapi.json", "GET, HEAD"},
+	} {
+		got := s.call(t, test.method, test.path, "").want(t, http.StatusMethodNotAllowed)
+		if allow := got.header.Get("Allow"); allow != test.allow {
+			t.Errorf("%s %s: Allow is %q, want %q", test.method, test.path, allow, test.allow)
+		}
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	for mediaType, status := range map[string]int{
+		"application/json":                   200,
+		"APPLICATION/JSON":                   200,
+		"application/json; charset=utf-8":    200,
+		"application/json;charset=\"UTF-8\"": 200,
+		"application/merge-patch+json":       200,
+		"application/json; charset=latin1":   415,
+		"application/x-www-form-urlencoded":  415,
+		"text/json":                          415,
+		"text/plain":                         415,
+		"application/jsonx":                  415,
+		"application/":                       415,
+		"; charset=utf-8":                    415,
+	} {
+		got := s.call(t, "POST", "/v1/broadcast", message, header{"Content-Type", mediaType})
+		if got.status != status {
+			t.Errorf("%s: %d, want %d", mediaType, got.status, status)
+		}
+	}
+	s.call(t, "POST", "/v1/broadcast", message, header{"Content-Encoding", "gzip"}).want(t, http.StatusUnsupportedMediaType)
+	s.call(t, "DELETE", "/v1/users/u1/connections", "", header{"Content-Type", "text/plain"}).want(t, http.StatusOK)
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{Keys: []string{"first", "", "second", "first"}})
+	for _, test := range []struct {
+		authorization []string
+		status        int
+		challenge     string
+	}{
+		{[]string{"Bearer first"}, 200, ""},
+		{[]string{"bearer second"}, 200, ""},
+		{nil, 401, "Bearer"},
+		{[]string{""}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer "}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer third"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer firs"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer First"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer firstsecond"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"first"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Basic first"}, 401, `Bearer error="invalid_token"`},
+		{[]string{"Bearer first", "Bearer first"}, 401, `Bearer error="invalid_token"`},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.http.URL+"/v1/topics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header["Authorization"] = test.authorization
+		response, err := s.http.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := readAnswer(t, request, response)
+		if challenge := got.header.Get("WWW-Authenticate"); got.status != test.status || challenge != test.challenge {
+			t.Errorf("%q: %d %q, want %d %q", test.authorization, got.status, challenge, test.status, test.challenge)
+		}
+	}
+	for _, query := range []string{"?key=first", "?api_key=first", "?token=first", "?access_token=first"} {
+		s.call(t, "POST", "/v1/broadcast"+query, message, header{"Authorization", ""}).want(t, http.StatusUnauthorized)
+	}
+}
+
+// TestWithoutAKeyTheAPIIsDisabled is about keys that were meant to be set.
+func TestWithoutAKeyTheAPIIsDisabled(t *testing.T) {
+	t.Parallel()
+	for _, keys := range [][]string{{}, {""}, {"", " \n"}} {
+		s := start(t, realtime.Options{}, api.Options{Keys: keys})
+		for _, authorization := range []string{"Bearer ", "Bearer", "Bearer " + key, ""} {
+			s.call(t, "GET", "/v1/topics", "", header{"Authorization", authorization}).
+				wantDetail(t, http.StatusForbidden, "the API is disabled")
+		}
+	}
+}
+
+// TestEveryDocumentedStatusIsAnswered makes a request for each; what it answers
+// is held against the document as well.
+func TestEveryDocumentedStatusIsAnswered(t *testing.T) {
+	t.Parallel()
+	open := start(t, realtime.Options{Limits: realtime.Limits{Topics: 1}}, api.Options{MaxBody: 100})
+	disabled := start(t, realtime.Options{}, api.Options{Keys: []string{}})
+	ended := start(t, realtime.Options{}, api.Options{})
+	shutdown(t, ended.Service)
+	for _, o := range readDocument(t).operations() {
+		for _, status := range o.statuses() {
+			s, id := open, "AAAAAAAAAAAAAAAAAAAAAA"
+			if status < 300 || status == 400 {
+				id = open.dial(t, "u1").id
+			}
+			path, body, headers := fill(o.path, id), bodyOf(o), []header{}
+			switch status {
+			case 400:
+				path, body = spoiled(o, path, body)
+			case 401:
+				headers = append(headers, header{"Authorization", "Bearer wrong"})
+			case 403:
+				s = disabled
+			case 408:
+				slowBody(t, open.Service, o, path)
+				continue
+			case 409:
+				id = open.dial(t, "u1").id
+				open.call(t, "PUT", "/v1/connections/"+id+"/topics/other", "").want(t, 204)
+				path = fill(o.path, id)
+			case 413:
+				body = strings.Repeat(" ", 64*100+1)
+			case 415:
+				headers = append(headers, header{"Content-Type", "text/plain"})
+			case 501:
+				headers = append(headers, header{"Idempotency-Key", "k1"})
+			case 503:
+				s = ended
+			}
+			if got := s.call(t, o.method, path, body, headers...); got.status != status {
+				t.Errorf("%s: %d, want %d: %s", o.name(), got.status, status, got.text)
+			}
+		}
+	}
+}
+
+// bodyOf returns a body that an operation accepts.
+func bodyOf(o operation) string {
+	body, _ := o.text["requestBody"].(object)
+	switch ref, _ := body["$ref"].(string); ref {
+	case "#/components/requestBodies/Message":
+		return message
+	case "#/components/requestBodies/Batch":
+		return `{"messages":[{"to":{"everyone":true},"message":{"type":"t"}}]}`
+	case "#/components/requestBodies/CloseOrder":
+		return `{"code":4503}`
+	}
+	return ""
+}
+
+// spoiled puts a mistake where the operation has room for one.
+func spoiled(o operation, path, body string) (string, string) {
+	switch {
+	case body != "":
+		return path, `{"a":1,"a":2}`
+	case strings.Contains(o.path, "{topic}"):
+		return strings.Replace(path, "order:1", "a::b", 1), ""
+	}
+	return path + "?limit=x", ""
+}
+
+// slowBody makes a call whose body is not there in time.
+func slowBody(t *testing.T, svc *realtime.Service, o operation, path string) {
+	t.Helper()
+	late := io.MultiReader(strings.NewReader("{"), failing{os.ErrDeadlineExceeded})
+	if got := record(t, svc, httptest.NewRequest(o.method, path, late)); got.status != http.StatusRequestTimeout {
+		t.Errorf("%s: %d, want 408: %s", o.name(), got.status, got.text)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// record makes a call without a server between.
+func record(t testing.TB, svc *realtime.Service, request *http.Request) answer {
+	t.Helper()
+	request.Header.Set("Authorization", "Bearer "+key)
+	w := httptest.NewRecorder()
+	api.New(svc, api.Options{Keys: []string{key}}).ServeHTTP(w, request)
+	return readAnswer(t, request, w.Result())
+}
+
+func TestABodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	request := httptest.NewRequest(http.MethodPost, "/v1/broadcast", failing{io.ErrUnexpectedEOF})
+	record(t, s.Service, request).wantDetail(t, http.StatusBadRequest, "the body cannot be read")
+}
+
+// brokenBus is a bus whose publishes fail.
+type brokenBus struct{ err error }
+
+func (b brokenBus) Join(context.Context, bus.Deliver) (bus.Node, error) { return b, nil }
+
+func (b brokenBus) Publish(context.Context, bus.Envelope) (bus.Receipt, error) {
+	return bus.Receipt{}, b.err
+}
+
+func (b brokenBus) Close() error { return nil }
+
+// TestFailuresAreNotTheCallers shows that what fails inside is answered with 503
+// and without its cause.
+func TestFailuresAreNotTheCallers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err    error
+		detail string
+	}{
+		{errors.New("dial tcp 192.0.2.1: refused"), "the service cannot do this just now; try again later"},
+		{context.DeadlineExceeded, "the clients cannot keep up"},
+		{context.Canceled, "the clients cannot keep up"},
+		{bus.ErrClosed, "this node is shut down"},
+	} {
+		s := start(t, realtime.Options{Bus: brokenBus{test.err}}, api.Options{})
+		got := s.call(t, "POST", "/v1/broadcast", message)
+		got.wantDetail(t, http.StatusServiceUnavailable, test.detail)
+		if after := got.header.Get("Retry-After"); after != "1" || strings.Contains(got.text, "192.0.2.1") {
+			t.Errorf("%v: Retry-After %q, %s", test.err, after, got.text)
+		}
+		const entry = `{"to":{"user":"u1"},"message":{"type":"t"}}`
+		s.call(t, "POST", "/v1/batch", `{"messages":[`+entry+`,`+entry+`]}`).wantDetail(t, http.StatusServiceUnavailable, test.detail)
+		batch := s.call(t, "POST", "/v1/batch", `{"messages":[{},`+entry+`]}`).want(t, http.StatusOK)
+		failure := batch.json["results"].([]any)[1].(object)["error"].(object)
+		if failure["status"] != 503.0 || failure["detail"] != got.json["detail"] {
+			t.Errorf("%v: a batch answers %v", test.err, failure)
+		}
+	}
+}
+
+func TestARefusalSaysItsTitle(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	got := s.call(t, "POST", "/v1/broadcast", `{}`).want(t, http.StatusBadRequest)
+	names := []string{}
+	for name := range got.json {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"detail", "status", "title", "type"}) || got.json["title"] != "Bad Request" {
+		t.Errorf("the problem is %s", got.text)
+	}
+}

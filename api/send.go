@@ -1,0 +1,53 @@
+package api
+
+import (
+	"net/http"
+
+	"boundary-app.org/realtime"
+)
+
+// receipt is the answer to a send.
+type receipt struct {
+	Recipients int    `json:"recipients"`
+	ID         string `json:"id,omitempty"`
+	Duplicate  bool   `json:"duplicate,omitempty"`
+}
+
+// addressee finds in a request's path whom it is about.
+type addressee func(r *http.Request) realtime.Address
+
+func everyone(*http.Request) realtime.Address { return realtime.Everyone() }
+
+func named(parameter string, kind func(string) realtime.Address) addressee {
+	return func(r *http.Request) realtime.Address { return kind(r.PathValue(parameter)) }
+}
+
+// send sends the body, a message.
+func (a *api) send(to addressee) call {
+	return func(r *http.Request) (any, error) {
+		if err := refuseIdempotency(r.Header); err != nil {
+			return nil, err
+		}
+		data, err := requireBody(r)
+		if err != nil {
+			return nil, err
+		}
+		m, err := realtime.ParseMessage(data)
+		if err != nil {
+			return nil, err
+		}
+		sent, err := a.svc.Send(r.Context(), to(r), m)
+		if err != nil {
+			return nil, err
+		}
+		return receipt(sent), nil
+	}
+}
+
+// refuseIdempotency refuses what would otherwise be a promise not kept.
+func refuseIdempotency(header http.Header) error {
+	if len(header.Values("Idempotency-Key")) == 0 {
+		return nil
+	}
+	return newProblem(http.StatusNotImplemented, "Idempotency-Key is not supported yet; send without it")
+}

@@ -1,0 +1,55 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"boundary-app.org/realtime/wire"
+)
+
+type topicList struct {
+	Topics []topicInfo `json:"topics"`
+	Total  int         `json:"total"`
+	Next   string      `json:"next,omitempty"`
+}
+
+type topicInfo struct {
+	Topic       string `json:"topic"`
+	Subscribers int    `json:"subscribers"`
+}
+
+// topics lists those with subscribers on this node, sorted.
+func (a *api) topics(r *http.Request) (any, error) {
+	q, err := parseQuery(r, "prefix")
+	if err != nil {
+		return nil, err
+	}
+	list := topicList{}
+	behind := []topicInfo{}
+	for _, t := range a.svc.Topics() {
+		if !strings.HasPrefix(t.Topic, q.values.Get("prefix")) {
+			continue
+		}
+		list.Total++
+		if t.Topic > q.after {
+			behind = append(behind, topicInfo(t))
+		}
+	}
+	list.Topics, list.Next = page(q, behind, func(t topicInfo) string { return t.Topic })
+	return list, nil
+}
+
+type subscriberList struct {
+	Subscribers []string `json:"subscribers"`
+	Total       int      `json:"total"`
+}
+
+// subscribers lists the ids of a topic's connections on this node, sorted.
+func (a *api) subscribers(r *http.Request) (any, error) {
+	topic := r.PathValue("topic")
+	if err := wire.CheckTopic(topic); err != nil {
+		return nil, err
+	}
+	ids := a.svc.TopicSubscribers(topic)
+	return subscriberList{Subscribers: ids, Total: len(ids)}, nil
+}

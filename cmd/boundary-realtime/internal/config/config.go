@@ -1,0 +1,108 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is the effective configuration of one run.
+type Config struct {
+	Listener Listener
+	JWT      JWT
+	Access   Access
+	Limits   Limits
+	Times    Times
+	Log      Log
+
+	// Dev makes keys at start and serves the page to try it.
+	Dev bool
+	// Compression offers permessage-deflate to clients.
+	Compression bool
+
+	origins map[string]string // of each setting: where its value came from
+}
+
+// Listener is where the program listens.
+type Listener struct {
+	Public      string // host:port
+	Admin       string // host:port, or Off
+	TLSCertFile string // with TLSKeyFile: the public listener speaks TLS
+	TLSKeyFile  string
+}
+
+// Off, as the admin address, means that there is no admin listener.
+const Off = "off"
+
+// JWT says which tokens are good.
+type JWT struct {
+	HMACSecret     Secret
+	HMACSecretFile string
+	PublicKeyFile  string
+	JWKSURL        string
+	Algorithm      string
+	Issuer         string
+	Audience       string
+	Leeway         time.Duration
+	Claims         ClaimNames
+}
+
+// ClaimNames are the claims that make an identity.
+type ClaimNames struct {
+	UserID, Role, Roles, Permissions, Topics, Email string
+}
+
+// Access says who may connect and who may send.
+type Access struct {
+	APIKeys             []Secret
+	APIKeyFile          string
+	AllowedOrigins      []string
+	RequiredRoles       []string
+	RequiredPermissions []string
+	TokenParam          string
+}
+
+// Limits bound what one connection may use.
+type Limits struct {
+	MessageSize  int     // octets
+	Backlog      int     // octets
+	Topics       int     // subscriptions
+	MessageRate  float64 // a second; 0: any number
+	MessageBurst int
+}
+
+// Times are the durations of a connection's life.
+type Times struct {
+	PingInterval time.Duration // 0: no pings
+	PongTimeout  time.Duration
+	ExpiryGrace  time.Duration
+	Drain        time.Duration
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  slog.Level
+	Format string // LogAuto and so on
+}
+
+// The log formats.
+const (
+	LogAuto   = "auto"   // LogText in a terminal, else LogJSON
+	LogText   = "text"   // for people, in colour
+	LogLogfmt = "logfmt" // key=value
+	LogJSON   = "json"
+)
+
+// Secret is a text that does not show itself when it is printed or logged.
+type Secret string
+
+// String returns a text that stands for the secret.
+func (Secret) String() string { return "[redacted]" }
+
+// GoString returns what String does.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue returns what String does, as a slog.Value.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText returns what String does.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// injected matches what Kubernetes puts into the environment of every pod for a
+// service called realtime, or realtime-something. It is nobody's mistake.
+var injected = regexp.MustCompile(`^REALTIME_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)$`)
+
+func ignored(name, text string) bool {
+	return injected.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(text, "://")
+}
+
+// readEnviron returns the settings in the environment and the path of the YAML
+// file, where one is named. A variable that is empty is not set: that is how
+// deployment tools write what they leave out.
+func readEnviron(environ []string, problems *Problems) (entries []entry, file string) {
+	for _, variable := range slices.Sorted(slices.Values(environ)) {
+		name, text, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, envPrefix) || text == "" {
+			continue
+		}
+		s, known := findSetting(strings.ToLower(strings.TrimPrefix(name, envPrefix)))
+		switch {
+		case known && name == s.env():
+			entries = append(entries, entry{s, name, text})
+		case name == EnvConfig:
+			file = text
+		case name == EnvAPIURL, name == EnvURL, name == EnvToken, ignored(name, text):
+		default:
+			problems.add("%s: there is no such variable%s", name, suggestion(name, envNames()))
+		}
+	}
+	return entries, file
+}
+
+func envNames() []string {
+	names := []string{EnvConfig, EnvAPIURL, EnvURL, EnvToken}
+	for _, s := range settings {
+		names = append(names, s.env())
+	}
+	return names
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile bounds what is read of a configuration file, in octets.
+const maxFile = 1 << 20
+
+func readFile(path string, problems *Problems) []entry {
+	data, err := readLimited(path, maxFile)
+	if err != nil {
+		problems.add("%v", err)
+		return nil
+	}
+	return parseFile(path, data, problems)
+}
+
+// readLimited reads a file that is expected to be small, so that a wrong path
+// such as /dev/zero is an error and not the end of the memory.
+func readLimited(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: longer than %d octets", path, limit)
+	}
+	return data, nil
+}
+
+// parseFile reads one YAML mapping of settings to scalars or lists of scalars.
+func parseFile(path string, data []byte, problems *Problems) (entries []entry) {
+	mapping, err := parseMapping(data)
+	if err != nil {
+		problems.add("%s: %v", path, err)
+		return nil
+	}
+	lines := map[string]int{}
+	for i := 0; i+1 < len(mapping); i += 2 {
+		key, node := mapping[i], mapping[i+1]
+		label := fmt.Sprintf("%s:%d: %.64q", path, key.Line, key.Value)
+		s, known := findSetting(key.Value)
+		if !known {
+			problems.add("%s: there is no such setting%s", label, suggestion(key.Value, names()))
+			continue
+		}
+		label = fmt.Sprintf("%s:%d: %s", path, key.Line, s.name)
+		if line := lines[s.name]; line != 0 {
+			problems.add("%s: it is given in line %d already", label, line)
+			continue
+		}
+		lines[s.name] = key.Line
+		text, err := nodeText(node)
+		if err != nil {
+			problems.add("%s: %v", label, err)
+			continue
+		}
+		entries = append(entries, entry{s, label, text})
+	}
+	return entries
+}
+
+// parseMapping returns the keys and values of the document, in turn.
+func parseMapping(data []byte) ([]*yaml.Node, error) {
+	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
+	var document yaml.Node
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return nil, nil // nothing but comments
+	case err != nil:
+		return nil, err
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one document; write one")
+	}
+	root := document.Content[0]
+	switch {
+	case root.Kind == yaml.ScalarNode && root.Tag == "!!null":
+		return nil, nil
+	case root.Kind != yaml.MappingNode:
+		return nil, errors.New("not a mapping; write one setting a line, such as listen: 127.0.0.1:8080")
+	}
+	return root.Content, nil
+}
+
+// nodeText returns the value as it would be written in a variable.
+func nodeText(node *yaml.Node) (string, error) {
+	switch node.Kind {
+	case yaml.ScalarNode:
+		if node.Tag == "!!null" {
+			return "", errors.New("it has no value; remove the line for the default")
+		}
+		return node.Value, nil
+	case yaml.SequenceNode:
+		items := make([]string, 0, len(node.Content))
+		for _, item := range node.Content {
+			if item.Kind != yaml.ScalarNode || strings.Contains(item.Value, ",") {
+				return "", errors.New("write the list as plain texts without commas")
+			}
+			items = append(items, item.Value)
+		}
+		return strings.Join(items, ","), nil
+	}
+	return "", errors.New("want a plain value or a list of them")
+}
+
+func names() []string {
+	all := make([]string, len(settings))
+	for i, s := range settings {
+		all[i] = s.name
+	}
+	return all
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Sources are where the settings come from, the strongest first.
+type Sources struct {
+	Flags   map[string]string // from Flags.Values
+	Environ []string          // from os.Environ
+	File    string            // path of a YAML file; empty: what REALTIME_CONFIG names, or none
+}
+
+// Problems are all that is wrong with a configuration. Each names the setting
+// as the user wrote it and says what is allowed.
+type Problems []string
+
+// Error returns the problems, one a line.
+func (p Problems) Error() string {
+	if len(p) == 1 {
+		return "configuration: " + p[0]
+	}
+	return fmt.Sprintf("the configuration has %d problems:\n  %s", len(p), strings.Join(p, "\n  "))
+}
+
+func (p *Problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
+
+// err is nil when there are none.
+func (p Problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}
+
+// entry is a value that one source gives to one setting.
+type entry struct {
+	setting setting
+	label   string // the setting as that source calls it
+	text    string
+}
+
+// Load reads the settings from all sources. It reads the YAML file but no file
+// that a setting names, and does not judge what the settings are together: see
+// Config.Check. The error is Problems.
+func Load(from Sources) (*Config, error) {
+	var problems Problems
+	environment, path := readEnviron(from.Environ, &problems)
+	if from.File != "" {
+		path = from.File
+	}
+	c := &Config{origins: map[string]string{}}
+	c.apply("default", presets(), &problems)
+	if path != "" {
+		c.apply(path, readFile(path, &problems), &problems)
+	}
+	c.apply("environment", environment, &problems)
+	c.apply("flag", flagEntries(from.Flags), &problems)
+	return c, problems.err()
+}
+
+func presets() (entries []entry) {
+	for _, s := range settings {
+		if s.preset != "" {
+			entries = append(entries, entry{s, s.name, s.preset})
+		}
+	}
+	return entries
+}
+
+func flagEntries(flags map[string]string) (entries []entry) {
+	for _, s := range settings {
+		if text, given := flags[s.name]; given {
+			entries = append(entries, entry{s, "--" + s.flag(), text})
+		}
+	}
+	return entries
+}
+
+func (c *Config) apply(origin string, entries []entry, problems *Problems) {
+	for _, e := range entries {
+		if err := e.setting.field(c).set(e.text); err != nil {
+			problems.add("%s: %v", e.label, err)
+			continue
+		}
+		c.origins[e.setting.name] = origin
+	}
+}

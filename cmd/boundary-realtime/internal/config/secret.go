@@ -1,0 +1,70 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const maxSecretFile = 64 << 10 // octets
+
+// HMACSecret returns the secret that verifies tokens, from its setting or its
+// file; empty when neither is set.
+func (c *Config) HMACSecret() (Secret, error) {
+	return oneSecret("jwt_hmac_secret", c.JWT.HMACSecret, c.JWT.HMACSecretFile)
+}
+
+// APIKeys returns the keys of the HTTP API, from their setting or their file;
+// none when neither is set. Empty keys are left out.
+func (c *Config) APIKeys() ([]Secret, error) {
+	if len(c.Access.APIKeys) > 0 && c.Access.APIKeyFile == "" {
+		return c.Access.APIKeys, nil
+	}
+	given := Secret("")
+	if len(c.Access.APIKeys) > 0 {
+		given = c.Access.APIKeys[0]
+	}
+	keys, err := oneSecret("api_key", given, c.Access.APIKeyFile)
+	return splitKeys(strings.ReplaceAll(string(keys), "\n", ",")), err
+}
+
+// PublicKey returns the content of the file with the public key; nil when none
+// is set.
+func (c *Config) PublicKey() ([]byte, error) {
+	if c.JWT.PublicKeyFile == "" {
+		return nil, nil
+	}
+	data, err := readLimited(c.JWT.PublicKeyFile, maxSecretFile)
+	if err != nil {
+		return nil, fmt.Errorf("jwt_public_key_file: %w", err)
+	}
+	return data, nil
+}
+
+func oneSecret(name string, given Secret, file string) (Secret, error) {
+	switch {
+	case given != "" && file != "":
+		return "", fmt.Errorf("%s and %s_file are both set; set one", name, name)
+	case file == "":
+		return given, nil
+	}
+	secret, err := ReadSecret(file)
+	if err != nil {
+		return "", fmt.Errorf("%s_file: %w", name, err)
+	}
+	return secret, nil
+}
+
+// ReadSecret returns the content of a file without the line end that editors
+// put at its end.
+func ReadSecret(path string) (Secret, error) {
+	data, err := readLimited(path, maxSecretFile)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimRight(string(data), "\r\n")
+	if secret == "" {
+		return "", errors.New("open " + path + ": the file is empty")
+	}
+	return Secret(secret), nil
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// value is a place of a Config as a user writes and reads it. An error of set
+// says what is allowed.
+type value interface {
+	set(text string) error
+	String() string
+}
+
+type text struct{ to *string }
+
+func (v text) set(s string) error { *v.to = s; return nil }
+func (v text) String() string     { return *v.to }
+
+type secretText struct{ to *Secret }
+
+func (v secretText) set(s string) error { *v.to = Secret(s); return nil }
+func (v secretText) String() string     { return redact(len(*v.to) > 0) }
+
+type secretList struct{ to *[]Secret }
+
+func (v secretList) set(s string) error { *v.to = splitKeys(s); return nil }
+func (v secretList) String() string     { return redact(len(*v.to) > 0) }
+
+func redact(present bool) string {
+	if !present {
+		return ""
+	}
+	return Secret("").String()
+}
+
+// splitKeys drops empty keys: they must open nothing.
+func splitKeys(s string) (keys []Secret) {
+	for _, key := range splitList(s) {
+		keys = append(keys, Secret(key))
+	}
+	return keys
+}
+
+type list struct{ to *[]string }
+
+func (v list) set(s string) error { *v.to = splitList(s); return nil }
+func (v list) String() string     { return strings.Join(*v.to, ",") }
+
+func splitList(s string) (items []string) {
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+type toggle struct{ to *bool }
+
+func (v toggle) set(s string) error {
+	switch strings.ToLower(s) {
+	case "true", "1", "yes", "on":
+		*v.to = true
+	case "false", "0", "no", "off":
+		*v.to = false
+	default:
+		return fmt.Errorf("%q is neither true nor false", s)
+	}
+	return nil
+}
+
+func (v toggle) String() string { return strconv.FormatBool(*v.to) }
+
+type choice struct {
+	to      *string
+	allowed []string
+}
+
+func (v choice) set(s string) error {
+	if !slices.Contains(v.allowed, s) {
+		return fmt.Errorf("%q is not allowed; use %s", s, alternatives(v.allowed))
+	}
+	*v.to = s
+	return nil
+}
+
+func (v choice) String() string { return *v.to }
+
+type level struct{ to *slog.Level }
+
+func (v level) set(s string) error {
+	allowed := []string{"debug", "info", "warn", "error"}
+	if !slices.Contains(allowed, s) {
+		return fmt.Errorf("%q is not allowed; use %s", s, alternatives(allowed))
+	}
+	return v.to.UnmarshalText([]byte(s))
+}
+
+func (v level) String() string { return strings.ToLower(v.to.String()) }
+
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+type duration struct {
+	to          *time.Duration
+	least, most time.Duration
+}
+
+func (v duration) set(s string) error {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a duration; write it as 25s, 1m30s or 500ms", s)
+	case d < v.least || d > v.most:
+		return fmt.Errorf("%q is out of range; use %v to %v", s, v.least, v.most)
+	}
+	*v.to = d
+	return nil
+}
+
+func (v duration) String() string { return v.to.String() }
+
+type number struct{ to *int }
+
+func (v number) set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > math.MaxInt32 {
+		return fmt.Errorf("%q is not a whole number of 1 or more", s)
+	}
+	*v.to = n
+	return nil
+}
+
+func (v number) String() string { return strconv.Itoa(*v.to) }
+
+type rate struct{ to *float64 }
+
+func (v rate) set(s string) error {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n >= 0 && n <= math.MaxInt32) {
+		return fmt.Errorf("%q is not a number of 0 or more", s)
+	}
+	*v.to = n
+	return nil
+}
+
+func (v rate) String() string { return strconv.FormatFloat(*v.to, 'f', -1, 64) }
+
+// size is a number of octets. Decimal units are refused, for nobody knows
+// whether KB is 1000 or 1024.
+type size struct{ to *int }
+
+var units = []struct {
+	name   string
+	factor int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+func (v size) set(s string) error {
+	digits, factor := s, int64(1)
+	for _, unit := range units {
+		if rest, found := strings.CutSuffix(s, unit.name); found {
+			digits, factor = strings.TrimSpace(rest), unit.factor
+			break
+		}
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a size; write it as 64KiB, 1MiB or 65536", s)
+	case n < 1 || n > math.MaxInt32/factor:
+		return fmt.Errorf("%q is out of range; use 1B to 2047MiB", s)
+	}
+	*v.to = int(n * factor)
+	return nil
+}
+
+func (v size) String() string {
+	n := int64(*v.to)
+	for _, unit := range units {
+		if n%unit.factor == 0 && n > 0 {
+			return strconv.FormatInt(n/unit.factor, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+type address struct {
+	to    *string
+	orOff bool
+}
+
+var errAddress = errors.New("write it as host:port, such as 127.0.0.1:8080, or :8080 for all interfaces")
+
+func (v address) set(s string) error {
+	if !v.orOff || s != Off {
+		_, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return fmt.Errorf("%q is not an address: %w", s, errAddress)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("%q has no port from 0 to 65535: %w", s, errAddress)
+		}
+	}
+	*v.to = s
+	return nil
+}
+
+func (v address) String() string { return *v.to }

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/page"
+)
+
+// Dev is dev mode: a server that gives tokens to whoever asks on this machine.
+type Dev struct {
+	secret []byte
+	claims map[string]any // of every token: what the configuration asks for
+	names  config.ClaimNames
+	apiKey string
+}
+
+// newDev adds what is missing to k: a secret to sign tokens with, an API key.
+func newDev(cfg *config.Config, k *keys) *Dev {
+	if len(k.auth.HMACSecret) == 0 {
+		k.auth.HMACSecret = []byte(rand.Text() + rand.Text())
+	}
+	if len(k.api) == 0 {
+		k.api = []string{"dev-" + rand.Text()}
+	}
+	d := &Dev{secret: k.auth.HMACSecret, claims: map[string]any{}, names: cfg.JWT.Claims, apiKey: k.api[0]}
+	d.claim("iss", cfg.JWT.Issuer)
+	d.claim("aud", cfg.JWT.Audience)
+	if permissions := cfg.Access.RequiredPermissions; len(permissions) > 0 {
+		d.claims[d.names.Permissions] = permissions
+	}
+	return d
+}
+
+func (d *Dev) claim(name, value string) {
+	if value != "" {
+		d.claims[name] = value
+	}
+}
+
+// APIKey returns the key of the HTTP API.
+func (d *Dev) APIKey() string { return d.apiKey }
+
+// tokenLife is a working day and a bit.
+const tokenLife = 12 * time.Hour
+
+// Token returns a token for a user.
+func (d *Dev) Token(user string, roles []string, now time.Time) (string, error) {
+	claims := maps.Clone(d.claims)
+	claims[d.names.UserID] = user
+	claims[d.names.Roles] = roles
+	claims["iat"] = now.Unix()
+	claims["exp"] = now.Add(tokenLife).Unix()
+	return auth.Mint(d.secret, claims)
+}
+
+// anyTopic is the AuthorizeTopic that allows all.
+func anyTopic(context.Context, *realtime.Conn, string) error { return nil }
+
+// origins adds the page's own origins to a list that would replace the default.
+func (d *Dev) origins(allowed []string, public *endpoint) []string {
+	if len(allowed) == 0 {
+		return nil
+	}
+	_, port, _ := net.SplitHostPort(public.listener.Addr().String())
+	return append(slices.Clone(allowed), public.url(), public.scheme+"://localhost:"+port)
+}
+
+func (d *Dev) addRoutes(mux *http.ServeMux) {
+	mux.Handle("/", localOnly(page.Handler()))
+	mux.Handle("POST /dev/session", localOnly(http.HandlerFunc(d.session)))
+}
+
+// localOnly refuses requests for another host: a page from elsewhere can have
+// its own name point to this machine, and would then be of the same origin.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !config.IsLoopback(r.Host) {
+			http.Error(w, "dev mode answers on localhost and 127.0.0.1 only", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// maxSession bounds the body of a request for a session, in octets.
+const maxSession = 4 << 10
+
+// session gives the page the API key and, for a user it names, a token.
+func (d *Dev) session(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		User  string   `json:"user"`
+		Roles []string `json:"roles"`
+	}
+	// A form cannot send JSON, and a script of another origin cannot without
+	// asking first, which is never granted.
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" || !ownOrigin(r) {
+		http.Error(w, "only the page of this server may ask, with JSON", http.StatusForbidden)
+		return
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSession)).Decode(&ask); err != nil {
+		http.Error(w, `send {"user": "alice", "roles": ["admin"]}`, http.StatusBadRequest)
+		return
+	}
+	answer := struct {
+		APIKey string `json:"apiKey"`
+		Token  string `json:"token,omitempty"`
+	}{APIKey: d.apiKey}
+	if ask.User != "" {
+		var err error
+		if answer.Token, err = d.Token(ask.User, ask.Roles, time.Now()); err != nil {
+			http.Error(w, fmt.Sprintf("no token: %v", err), http.StatusInternalServerError)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(answer) // the client is gone: nobody to tell
+}
+
+// ownOrigin reports whether no other page asks. A program without a browser has
+// no origin.
+func ownOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == r.Host
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"log/slog"
+	"time"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+)
+
+func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Logger) realtime.Options {
+	return realtime.Options{
+		Verifier: verifier,
+		Log:      log,
+		Limits: realtime.Limits{
+			MessageSize:  cfg.Limits.MessageSize,
+			Backlog:      cfg.Limits.Backlog,
+			Topics:       cfg.Limits.Topics,
+			MessageRate:  orNone(cfg.Limits.MessageRate),
+			MessageBurst: cfg.Limits.MessageBurst,
+		},
+		PingInterval: orNone(cfg.Times.PingInterval),
+		PongTimeout:  cfg.Times.PongTimeout,
+		ExpiryGrace:  orNone(cfg.Times.ExpiryGrace),
+		DrainWindow:  max(cfg.Times.Drain, time.Nanosecond),
+	}
+}
+
+// orNone writes the zero of the configuration, which means none, as the library
+// does, where zero means the default.
+func orNone[T time.Duration | float64](v T) T {
+	if v == 0 {
+		return -1
+	}
+	return v
+}
+
+func (s *Server) handlerOptions() realtime.HandlerOptions {
+	access := s.cfg.Access
+	o := realtime.HandlerOptions{
+		TokenParam:     access.TokenParam,
+		AllowedOrigins: access.AllowedOrigins,
+		Compression:    s.cfg.Compression,
+		Require:        auth.Requirements{Roles: access.RequiredRoles, Permissions: access.RequiredPermissions},
+	}
+	if s.dev != nil {
+		o.AuthorizeTopic = anyTopic
+		o.AllowedOrigins = s.dev.origins(access.AllowedOrigins, s.public)
+	}
+	return o
+}

@@ -1,0 +1,176 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+)
+
+// Server is the program between start and exit.
+type Server struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	dev      *Dev // nil: not in dev mode
+	verifier *auth.JWT
+	svc      *realtime.Service
+	public   *endpoint
+	admin    *endpoint // nil: off
+}
+
+// New makes a server of a configuration that Check has approved. It listens
+// when it returns, so that the addresses are known, and answers from Run on.
+func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log}
+	if err := s.build(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start: %w", err), s.close())
+	}
+	return s, nil
+}
+
+func (s *Server) build() error {
+	keys, err := s.keys()
+	if err != nil {
+		return err
+	}
+	if s.verifier, err = auth.New(keys.auth); err != nil {
+		return err
+	}
+	if s.svc, err = realtime.New(serviceOptions(s.cfg, s.verifier, s.log)); err != nil {
+		return err
+	}
+	if s.public, err = listen(s.cfg.Listener.Public, s.log); err != nil {
+		return err
+	}
+	if err := s.public.secure(s.cfg.Listener); err != nil {
+		return err
+	}
+	s.public.http.Handler = s.publicHandler(keys.api)
+	if s.cfg.Listener.Admin == config.Off {
+		return nil
+	}
+	if s.admin, err = listen(s.cfg.Listener.Admin, s.log); err != nil {
+		return err
+	}
+	s.admin.http.Handler = s.adminHandler()
+	return nil
+}
+
+// keys are what tokens and API calls are verified with.
+type keys struct {
+	auth auth.Options
+	api  []string
+}
+
+func (s *Server) keys() (keys, error) {
+	options, err := s.cfg.Auth()
+	if err != nil {
+		return keys{}, err
+	}
+	secrets, err := s.cfg.APIKeys()
+	if err != nil {
+		return keys{}, err
+	}
+	k := keys{auth: options}
+	k.auth.Log = s.log
+	for _, secret := range secrets {
+		k.api = append(k.api, string(secret))
+	}
+	if s.cfg.Dev {
+		s.dev = newDev(s.cfg, &k)
+	}
+	return k, nil
+}
+
+// Dev returns what dev mode made; nil when it is off.
+func (s *Server) Dev() *Dev { return s.dev }
+
+// PublicURL returns the address of the public listener, such as
+// http://127.0.0.1:8080.
+func (s *Server) PublicURL() string { return s.public.url() }
+
+// Run serves until ctx is done, and then drains: readiness turns red at once,
+// the connections are told to move away within the drain window while the API
+// stays usable, and the listeners close last. It returns nil after a drain, and
+// an error when a listener fails.
+func (s *Server) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	failed := make(chan error, 2)
+	for _, e := range s.endpoints() {
+		running.Go(func() { failed <- e.serve() })
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	running.Go(func() { releaseMemory(serving, s.svc.ConnectionCount) })
+	s.announce()
+
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.drain()
+	return errors.Join(err, s.close())
+}
+
+func (s *Server) announce() {
+	attrs := []any{"public", s.public.url()}
+	if s.admin != nil {
+		attrs = append(attrs, "admin", s.admin.url())
+		if !config.IsLoopback(s.admin.listener.Addr().String()) {
+			s.log.Warn("the admin listener can be reached from other machines; it shows metrics and profiles to anybody",
+				"address", s.admin.listener.Addr().String())
+		}
+	}
+	s.log.Info("listening", attrs...)
+	if s.dev != nil {
+		s.log.Warn("dev mode: anybody on this machine can get a token; not for production")
+	}
+}
+
+func (s *Server) drain() {
+	s.log.Info("draining", "connections", s.svc.ConnectionCount(), "window", s.cfg.Times.Drain)
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), max(s.cfg.Times.Drain, leastDrain))
+	defer cancel()
+	if err := s.svc.Shutdown(ctx); err != nil {
+		s.log.Warn("some connections did not close in time", "error", err)
+	}
+	s.log.Info("drained", "after", time.Since(start).Round(time.Millisecond))
+}
+
+// leastDrain lets clients answer a close frame even when nothing is spread.
+const leastDrain = time.Second
+
+func (s *Server) endpoints() (all []*endpoint) {
+	for _, e := range []*endpoint{s.public, s.admin} {
+		if e != nil {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// close ends whatever has been started.
+func (s *Server) close() (err error) {
+	for _, e := range s.endpoints() {
+		err = errors.Join(err, e.close())
+	}
+	if s.svc != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), leastDrain)
+		defer cancel()
+		_ = s.svc.Shutdown(ctx) // drained before, or empty
+	}
+	if s.verifier != nil {
+		err = errors.Join(err, s.verifier.Close())
+	}
+	return err
+}

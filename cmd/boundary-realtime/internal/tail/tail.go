@@ -1,0 +1,245 @@
+package tail
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"boundary-app.org/realtime/wire"
+)
+
+// Options say what to connect to and where to write.
+type Options struct {
+	URL    string                 // ws://host:port/path or wss://
+	Topics []string               // to subscribe to
+	Token  func() (string, error) // asked for each connection, so that a new token is used
+	Out    io.Writer              // one line of JSON for each message
+	Status io.Writer              // what happens to the connection, for people
+}
+
+// Stopped is the end of a client that must not reconnect.
+type Stopped struct {
+	Code   wire.CloseCode
+	Reason string
+}
+
+func (e *Stopped) Error() string {
+	return fmt.Sprintf("the server closed the connection for good: %d %s", e.Code, e.Reason)
+}
+
+// Run prints what arrives until ctx is done, which is no error, or the server
+// says not to come back: then the error is a Stopped. An error of Token or Out,
+// a refused subscription and an answer that is not a WebSocket's end it too.
+func Run(ctx context.Context, o Options) error {
+	var b backoff
+	for {
+		c := client{Options: o}
+		start := time.Now()
+		err := c.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var lost *loss
+		if !errors.As(err, &lost) {
+			return fmt.Errorf("tail: %w", err)
+		}
+		delay := b.next(lost.code, c.returnAfter, time.Since(start))
+		c.say("%v; reconnecting in %v", lost, delay.Round(time.Millisecond))
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// loss is the end of a connection after which the client comes back.
+type loss struct {
+	code wire.CloseCode
+	err  error
+}
+
+func (e *loss) Error() string { return fmt.Sprintf("connection lost: %v", e.err) }
+
+func (e *loss) Unwrap() error { return e.err }
+
+// client is one connection.
+type client struct {
+	Options
+	conn        *websocket.Conn
+	silence     time.Duration // after which the line is dead; 0: never
+	returnAfter time.Duration // asked for by $closing
+}
+
+const (
+	dialTimeout = 10 * time.Second
+	maxMessage  = 64 << 20 // octets; the server has its own, lower limit
+)
+
+// session connects and prints until the connection ends. It never returns nil.
+func (c *client) session(ctx context.Context) error {
+	if err := c.dial(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = c.conn.CloseNow() }()
+	// A read that is cancelled drops the line; closing ends it too, and politely.
+	defer context.AfterFunc(ctx, func() { _ = c.conn.Close(websocket.StatusNormalClosure, "") })()
+	c.conn.SetReadLimit(maxMessage)
+	for {
+		text, err := c.read(context.WithoutCancel(ctx))
+		if err != nil {
+			return ending(err)
+		}
+		if err := c.take(ctx, text); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *client) dial(ctx context.Context) error {
+	token, err := c.Token()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, response, err := websocket.Dial(ctx, c.URL, &websocket.DialOptions{
+		Subprotocols: []string{wire.Subprotocol}, // refusals then come as close codes
+		HTTPHeader:   http.Header{"Authorization": {"Bearer " + token}},
+	})
+	if err == nil {
+		c.conn = conn
+		return nil
+	}
+	if response != nil && response.StatusCode < 500 {
+		return fmt.Errorf("connect: %w%s", withoutURL(err), answer(response))
+	}
+	return &loss{code: 1006, err: withoutURL(err)}
+}
+
+// answer returns what the server said when it refused to upgrade.
+func answer(response *http.Response) string {
+	if response.Body == nil {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 512))
+	if text = bytes.TrimSpace(text); len(text) == 0 {
+		return ""
+	}
+	return ": " + string(text)
+}
+
+// withoutURL drops the address from an error: its query may hold a token.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+func (c *client) read(ctx context.Context) ([]byte, error) {
+	if c.silence > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.silence)
+		defer cancel()
+	}
+	_, text, err := c.conn.Read(ctx)
+	return text, err
+}
+
+// ending decides whether a client comes back after a failed read.
+func ending(err error) error {
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) {
+		return &loss{code: 1006, err: withoutURL(err)}
+	}
+	code := wire.CloseCode(closed.Code)
+	if !code.Reconnect() {
+		return &Stopped{code, closed.Reason}
+	}
+	return &loss{code: code, err: fmt.Errorf("%d %s", code, closed.Reason)}
+}
+
+// frame is what counts here of the server's own frames.
+type frame struct {
+	Type           string
+	ConnectionID   string
+	UserID         string
+	PingInterval   int64 // milliseconds
+	ReconnectAfter int64 // milliseconds
+	Reason         string
+	OK             bool
+	Topic          string
+	Error          struct{ Code, Message string }
+}
+
+// take prints a message, or does what a frame of the server asks for.
+func (c *client) take(ctx context.Context, text []byte) error {
+	var f frame
+	if json.Unmarshal(text, &f) != nil || f.Type == "" || f.Type[0] != '$' {
+		return c.print(text)
+	}
+	switch f.Type {
+	case "$connected":
+		c.say("connected as %s, connection %s", f.UserID, f.ConnectionID)
+		c.silence = 2*time.Duration(f.PingInterval)*time.Millisecond + slack(f.PingInterval)
+		return c.subscribe(ctx)
+	case "$reply":
+		if !f.OK {
+			return fmt.Errorf("subscribe: %s: %s", f.Error.Code, f.Error.Message)
+		}
+		c.say("subscribed to %s", f.Topic)
+	case "$closing":
+		c.returnAfter = time.Duration(f.ReconnectAfter) * time.Millisecond
+		c.say("the server is closing the connection: %s", f.Reason)
+	}
+	return nil
+}
+
+// slack is what a ping may be late; a server without pings is never too silent.
+func slack(pingInterval int64) time.Duration {
+	if pingInterval == 0 {
+		return 0
+	}
+	return 5 * time.Second
+}
+
+func (c *client) subscribe(ctx context.Context) error {
+	for i, topic := range c.Topics {
+		command, err := json.Marshal(map[string]any{"action": wire.ActionSubscribe, "topic": topic, "ref": i + 1})
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		if err := c.conn.Write(ctx, websocket.MessageText, command); err != nil {
+			return &loss{code: 1006, err: withoutURL(err)}
+		}
+	}
+	return nil
+}
+
+// print writes a message as one line; what is not JSON as it came.
+func (c *client) print(text []byte) error {
+	var line bytes.Buffer
+	if json.Compact(&line, text) != nil {
+		line.Reset()
+		line.Write(text)
+	}
+	line.WriteByte('\n')
+	if _, err := c.Out.Write(line.Bytes()); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// say tells the person who watches. Nothing depends on whether they can read it.
+func (c *client) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.Status, format+"\n", args...)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/lmittmann/tint"
+
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+)
+
+func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
+	return slog.New(newHandler(cfg, w))
+}
+
+func newHandler(cfg config.Log, w io.Writer) slog.Handler {
+	format := cfg.Format
+	if format == config.LogAuto {
+		format = config.LogJSON
+		if isTerminal(w) {
+			format = config.LogText
+		}
+	}
+	options := &slog.HandlerOptions{Level: cfg.Level}
+	switch format {
+	case config.LogText:
+		return tint.NewTextHandler(w, &tint.Options{Level: cfg.Level, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w) || os.Getenv("NO_COLOR") != ""})
+	case config.LogLogfmt:
+		return slog.NewTextHandler(w, options)
+	}
+	return slog.NewJSONHandler(w, options)
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,140 @@
+// Command boundary-realtime is the realtime service as a server, and the tools
+// around it: make and read tokens, send messages, watch them arrive.
+//
+// It owns the command line: which commands there are, what they print and how
+// they exit (0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
+// twice). Messages and connections are the business of the packages realtime
+// and api. Each command runs in one goroutine.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+)
+
+// The exit codes.
+const (
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as shells say it of SIGINT
+)
+
+func main() {
+	p := program{environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(p.run(untilSignal(), os.Args[1:]))
+}
+
+// untilSignal returns a context that ends at the first SIGINT or SIGTERM. The
+// second ends the process at once: whoever sends it does not want to wait.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return ctx
+}
+
+// program is what a command touches of the world.
+type program struct {
+	environ []string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+}
+
+type commands struct {
+	Serve       serveCommand       `cmd:"" help:"Run the server."`
+	Token       tokenCommand       `cmd:"" help:"Make a token for development, or read one."`
+	Send        sendCommand        `cmd:"" help:"Send a message through the HTTP API."`
+	Tail        tailCommand        `cmd:"" help:"Connect, and print what arrives."`
+	CheckConfig checkConfigCommand `cmd:"" help:"Print the effective configuration, or what is wrong with it."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+// run carries out a command line and returns the exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	cli := commands{Serve: newServeCommand(), CheckConfig: newCheckConfigCommand()}
+	parser, err := kong.New(&cli,
+		kong.Name("boundary-realtime"),
+		kong.Description("Push messages to browsers and devices. Try it: boundary-realtime serve --dev"),
+		kong.Writers(p.stdout, p.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(p),
+	)
+	if err != nil {
+		return p.fail(err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return p.fail(&usageError{err})
+	}
+	if err := command.Run(); err != nil {
+		return p.fail(err)
+	}
+	return 0
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() + " (--help shows what there is)" }
+
+func (e *usageError) Unwrap() error { return e.err }
+
+func wrongUsage(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+func (p *program) fail(err error) int {
+	_, _ = fmt.Fprintf(p.stderr, "boundary-realtime: %v\n", err) // nowhere else to tell
+	var usage *usageError
+	var problems config.Problems
+	if errors.As(err, &usage) || errors.As(err, &problems) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// load reads the settings for a command that needs a few of them only.
+func (p *program) load(file string) (*config.Config, error) {
+	return config.Load(config.Sources{Environ: p.environ, File: file})
+}
+
+// lookup returns a variable that is no setting of the server.
+func (p *program) lookup(name string) string {
+	for _, variable := range p.environ {
+		if len(variable) > len(name) && variable[len(name)] == '=' && variable[:len(name)] == name {
+			return variable[len(name)+1:]
+		}
+	}
+	return ""
+}
+
+// maxInput bounds what is read from standard input, in octets.
+const maxInput = 64 << 20
+
+func (p *program) readInput() ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(p.stdin, maxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	if len(data) > maxInput {
+		return nil, fmt.Errorf("read standard input: longer than %d octets", maxInput)
+	}
+	return data, nil
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/alecthomas/kong"
+
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/server"
+)
+
+// settingFlags are all settings as flags, and the file that holds settings.
+type settingFlags struct {
+	Config string `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
+	kong.Plugins
+
+	settings config.Flags `kong:"-"`
+}
+
+func newSettingFlags() settingFlags {
+	flags := config.NewFlags()
+	return settingFlags{Plugins: kong.Plugins{flags.Target()}, settings: flags}
+}
+
+// load returns the configuration, and all that is wrong with it.
+func (f *settingFlags) load(p *program) (*config.Config, error) {
+	cfg, err := config.Load(config.Sources{Flags: f.settings.Values(), Environ: p.environ, File: f.Config})
+	var problems, more config.Problems
+	errors.As(err, &problems)
+	errors.As(cfg.Check(), &more)
+	if problems = append(problems, more...); len(problems) > 0 {
+		return nil, problems
+	}
+	return cfg, nil
+}
+
+type serveCommand struct {
+	settingFlags `embed:""`
+}
+
+func newServeCommand() serveCommand { return serveCommand{newSettingFlags()} }
+
+// Run serves until ctx is done, and drains.
+func (c *serveCommand) Run(ctx context.Context, p *program) error {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(cfg, newLogger(cfg.Log, p.stderr))
+	if err != nil {
+		return err
+	}
+	if cfg.Dev {
+		if err := s.WriteBanner(p.stdout); err != nil {
+			return err
+		}
+	}
+	return s.Run(ctx)
+}
