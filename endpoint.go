@@ -48,6 +48,8 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 		return nil, ErrShutdown
 	}
 	s.engine.Register(&c.core, spec)
+	s.opening.Add(1)
+	defer s.opening.Done()
 	s.arrivals.RUnlock()
 	e.onOpen(ctx, c)
 	c.core.Open(c.connected(id))
@@ -68,6 +70,9 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) {
 	if e.opts.OnOpen == nil {
 		return
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.service.ctx, cancel)()
 	var err error
 	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked {
 		return

@@ -94,8 +94,19 @@ func (c *raw) upgraded(r *http.Request) {
 // next returns what the server sends next.
 func (c *raw) next() socket.Event {
 	c.t.Helper()
+	return c.read(false)
+}
+
+// nextCompressed is next where permessage-deflate was agreed on.
+func (c *raw) nextCompressed() socket.Event {
+	c.t.Helper()
+	return c.read(true)
+}
+
+func (c *raw) read(deflate bool) socket.Event {
+	c.t.Helper()
 	for {
-		event, rest, err := c.reader.Next(&clientSide, false, c.rest)
+		event, rest, err := c.reader.Next(&clientSide, deflate, c.rest)
 		if err != nil {
 			c.t.Fatalf("the server broke the protocol: %v", err)
 		}

@@ -22,8 +22,9 @@ const (
 // the sockets are closed, leaves the bus and ends all goroutines. The closes are
 // spread so that the reconnects reach the other nodes at a bounded rate: over
 // DrainWindow at the longest, a few hundred connections within a second. When
-// ctx is done first, what is left is closed at once and the error says so. Later
-// calls wait for the first and return its result.
+// ctx is done first, what is left is closed at once and the error says so; a
+// callback that ignores the end of its context is waited for no longer than a
+// second then. Later calls wait for the first and return its result.
 func (s *Service) Shutdown(ctx context.Context) error {
 	s.shutdown.Do(func() {
 		s.endErr = s.drain(ctx)
@@ -44,13 +45,34 @@ func (s *Service) drain(ctx context.Context) error {
 	}
 	left := s.engine.Count()
 	_ = s.node.Close()
-	s.engine.Stop()
 	s.cancel()
-	s.listeners.running.Wait()
+	ended := make(chan struct{})
+	go func() {
+		s.opening.Wait()
+		s.engine.Stop()
+		s.listeners.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-afterDone(ctx, callbackTime):
+		return fmt.Errorf("realtime: shutdown: callbacks of the application have not returned: %w", ctx.Err())
+	}
 	if err != nil {
 		return fmt.Errorf("realtime: shutdown: %d connections were cut: %w", left, err)
 	}
 	return nil
+}
+
+// callbackTime is how long callbacks get to return once their context and the
+// one of Shutdown have ended.
+const callbackTime = time.Second
+
+// afterDone returns a channel that is closed some time after ctx is done.
+func afterDone(ctx context.Context, d time.Duration) <-chan struct{} {
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(d, func() { close(late) }) })
+	return late
 }
 
 // closePaced tells all connections, some each step.

@@ -199,11 +199,9 @@ func TestCloseIsAnswered(t *testing.T) {
 		client.write(socket.AppendMaskedFrame(frames, socket.OpText, []byte("late"), [4]byte{1}))
 		client.wantsClose(3000)
 	})
-	t.Cleanup(func() {
-		if len(heard) != 0 {
-			t.Errorf("the application heard %q", <-heard)
-		}
-	})
+	if len(heard) != 0 {
+		t.Errorf("the application heard %q", <-heard)
+	}
 }
 
 // OnOpen may take its time: nothing is sent to the client, and what the client

@@ -22,7 +22,7 @@ func newHandler(cfg config.Log, w io.Writer) slog.Handler {
 			format = config.LogText
 		}
 	}
-	options := &slog.HandlerOptions{Level: cfg.Level}
+	options := &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: spellDuration}
 	switch format {
 	case config.LogText:
 		return tint.NewTextHandler(w, &tint.Options{Level: cfg.Level, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w) || os.Getenv("NO_COLOR") != ""})
@@ -30,6 +30,14 @@ func newHandler(cfg config.Log, w io.Writer) slog.Handler {
 		return slog.NewTextHandler(w, options)
 	}
 	return slog.NewJSONHandler(w, options)
+}
+
+// spellDuration writes 30s, where JSON would have nanoseconds.
+func spellDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 func isTerminal(w io.Writer) bool {

@@ -109,12 +109,13 @@ func (c *sendCommand) message(p *program) ([]byte, error) {
 		return []byte(c.JSON), nil
 	case c.Type == "":
 		return nil, wrongUsage("no message: give --type, and --payload where it has one, or --json")
-	case c.Payload == "":
-		return json.Marshal(map[string]string{"type": c.Type})
-	case !json.Valid([]byte(c.Payload)):
+	case c.Payload != "" && !json.Valid([]byte(c.Payload)):
 		return nil, wrongUsage(`--payload is not JSON; a text is written --payload '"hello"'`)
 	}
-	return json.Marshal(map[string]any{"type": c.Type, "payload": json.RawMessage(c.Payload)})
+	return json.Marshal(struct {
+		Type    string          `json:"type"`
+		Payload json.RawMessage `json:"payload,omitempty"`
+	}{c.Type, json.RawMessage(c.Payload)})
 }
 
 // post returns the answer to a message, or what the server finds wrong with it.

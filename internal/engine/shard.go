@@ -262,6 +262,7 @@ func (s *shard) onEvent(e poll.Event) {
 		return // the event was on its way when the connection ended
 	}
 	if e.Writable {
+		s.heard(c) // it was full before: the peer has taken something
 		s.flush(c)
 	}
 	switch {

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const longSecret = "0123456789abcdef0123456789abcdef"
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	secret, empty, rubbish := file("secret", longSecret+"\n"), file("empty", "\n"), file("rubbish", "no key")
+	with := func(more ...string) []string { return append(more, "REALTIME_JWT_HMAC_SECRET="+longSecret) }
+	tests := []struct {
+		name string
+		env  []string
+		want string // "" when it is good
+	}{
+		{"secret", with(), ""},
+		{"secret in a file", []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + secret}, ""},
+		{"key set", []string{"REALTIME_JWKS_URL=https://issuer.example/keys"}, ""},
+		{"dev", []string{"REALTIME_DEV=1"}, ""},
+		{"dev on localhost, without admin", []string{"REALTIME_DEV=1", "REALTIME_LISTEN=localhost:0", "REALTIME_ADMIN_LISTEN=off"}, ""},
+		{"origins", with("REALTIME_ALLOWED_ORIGINS=https://a.example, http://localhost:3000"), ""},
+
+		{"nothing", nil, "no way to verify tokens: set REALTIME_JWT_HMAC_SECRET"},
+		{"empty secret", []string{"REALTIME_JWT_HMAC_SECRET="}, "no way to verify tokens"},
+		{"short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, "5 octets are too few for HS256"},
+		{"two secrets", with("REALTIME_JWT_HMAC_SECRET_FILE=" + secret), "jwt_hmac_secret and jwt_hmac_secret_file are both set"},
+		{"empty secret file", []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + empty}, "the file is empty"},
+		{"missing secret file", []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + dir + "/none"}, "jwt_hmac_secret_file: open"},
+		{"missing public key", []string{"REALTIME_JWT_PUBLIC_KEY_FILE=" + dir + "/none"}, "jwt_public_key_file: open"},
+		{"bad public key", []string{"REALTIME_JWT_PUBLIC_KEY_FILE=" + rubbish}, "no PEM block"},
+		{"key set in the clear", []string{"REALTIME_JWKS_URL=http://issuer.example/keys"}, "want https"},
+		{"algorithm that fits no key", with("REALTIME_JWT_ALGORITHM=RS256"), "does not fit the key"},
+		{"unknown algorithm", with("REALTIME_JWT_ALGORITHM=none"), "is not supported"},
+		{"two API keys", with("REALTIME_API_KEY=k", "REALTIME_API_KEY_FILE="+secret), "api_key and api_key_file are both set"},
+		{"certificate without key", with("REALTIME_TLS_CERT_FILE=" + rubbish), "belong together"},
+		{"bad certificate", with("REALTIME_TLS_CERT_FILE="+rubbish, "REALTIME_TLS_KEY_FILE="+rubbish), "tls_cert_file: tls:"},
+		{"origin with a path", with("REALTIME_ALLOWED_ORIGINS=https://a.example/app"), "is not an origin"},
+		{"any origin", with("REALTIME_ALLOWED_ORIGINS=*"), "is not an origin"},
+		{"small backlog", with("REALTIME_BACKLOG=1KiB"), "backlog (1KiB) is less than message_size (64KiB)"},
+		{"dev for everybody", []string{"REALTIME_DEV=1", "REALTIME_LISTEN=:8080"}, "not a loopback address"},
+		{"dev with an open admin listener", []string{"REALTIME_DEV=1", "REALTIME_ADMIN_LISTEN=0.0.0.0:0"}, "admin_listen"},
+		{"dev with another algorithm", []string{"REALTIME_DEV=1", "REALTIME_JWT_ALGORITHM=RS256"}, "signs its tokens with HS256"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			err := mustLoad(t, Sources{Environ: test.env}).Check()
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("check: %v, want no problem", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("check: %v, want %q", err, test.want)
+			}
+			if err != nil && strings.Contains(err.Error(), longSecret) {
+				t.Error("the problem quotes the secret")
+			}
+		})
+	}
+}
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "one\ntwo\n\n")
+	tests := []struct {
+		env  string
+		want []Secret
+	}{
+		{"REALTIME_API_KEY=one", []Secret{"one"}},
+		{"REALTIME_API_KEY=one, two,", []Secret{"one", "two"}},
+		{"REALTIME_API_KEY=,", nil},
+		{"REALTIME_API_KEY=", nil},
+		{"REALTIME_API_KEY_FILE=" + file, []Secret{"one", "two"}},
+	}
+	for _, test := range tests {
+		keys, err := mustLoad(t, Sources{Environ: []string{test.env}}).APIKeys()
+		if err != nil || len(keys) != len(test.want) {
+			t.Fatalf("%s: %d keys (%v), want %d", test.env, len(keys), err, len(test.want))
+		}
+		for i, want := range test.want {
+			if keys[i] != want {
+				t.Errorf("%s: key %d is %q, want %q", test.env, i, string(keys[i]), string(want))
+			}
+		}
+	}
+}
+
+func TestIsLoopback(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"127.0.0.1:8080": true, "127.8.9.1:1": true, "localhost:80": true, "LOCALHOST": true, "[::1]:80": true, "[::1]": true, "127.0.0.1": true,
+		":8080": false, "0.0.0.0:80": false, "192.168.1.1:80": false, "localhost.evil.example:80": false, "[::]:80": false, "": false, "127.0.0.1.evil.example": false,
+	} {
+		if got := IsLoopback(address); got != want {
+			t.Errorf("IsLoopback(%q) is %v", address, got)
+		}
+	}
+}
