@@ -32,7 +32,7 @@ func (c *Conn) UserID() string { return c.who.user() }
 func (c *Conn) Roles() []string { return c.who.roles() }
 
 // CreatedAt returns when the connection was accepted.
-func (c *Conn) CreatedAt() time.Time { return c.core.CreatedAt() }
+func (c *Conn) CreatedAt() time.Time { return c.core.CreatedAt().UTC() }
 
 // Subscribe subscribes the connection to a topic. Idempotent. What is published
 // after it has returned reaches the connection. The error matches

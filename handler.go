@@ -22,7 +22,10 @@ import (
 // has; the connection keeps neither goroutine nor buffers of the HTTP server.
 func (s *Service) Handler(opts HandlerOptions) http.Handler {
 	e := s.endpoint(opts)
-	origins := newOrigins(opts.AllowedOrigins)
+	origins, useless := newOrigins(opts.AllowedOrigins)
+	if len(useless) > 0 {
+		s.log.Warn("no browser has such an origin: write scheme, host and port alone, as https://app.example.com", "origins", useless)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, origins) })
 }
 

@@ -191,17 +191,14 @@ func TestMessageRate(t *testing.T) {
 
 // The application sets the pace at which its client is read, and loses nothing.
 func TestSlowOnMessage(t *testing.T) {
-	const messages = 500
-	var heard int
-	proceed := make(chan struct{})
-	handler := realtime.HandlerOptions{
-		OnMessage: func(context.Context, *realtime.Conn, []byte) { <-proceed; heard++ },
-	}
-	opts := realtime.Options{PingInterval: -1, Limits: realtime.Limits{MessageSize: 100}}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		proceed = make(chan struct{})
-		svc := newService(t, opts)
+		const messages = 500
+		svc := newService(t, realtime.Options{PingInterval: -1, Limits: realtime.Limits{MessageSize: 100}})
+		proceed, heard := make(chan struct{}), 0
+		handler := realtime.HandlerOptions{
+			OnMessage: func(context.Context, *realtime.Conn, []byte) { <-proceed; heard++ },
+		}
 		c := dialPipe(t, svc.Handler(handler), upgrading("/?token="+token(t, user("u1"))))
 		c.wants("$connected")
 		written := 0

@@ -10,12 +10,17 @@ import (
 // 10.2, RFC 6454). Values are compared whole: no patterns, no suffixes.
 type origins map[string]bool
 
-func newOrigins(allowed []string) origins {
-	o := origins{}
+// newOrigins returns also those of allowed that no browser ever sends.
+func newOrigins(allowed []string) (o origins, useless []string) {
+	o = origins{}
 	for _, origin := range allowed {
-		o[canonicalOrigin(origin)] = true
+		canonical := canonicalOrigin(origin)
+		if canonical == "" {
+			useless = append(useless, origin)
+		}
+		o[canonical] = true // also of useless ones: the list is not empty
 	}
-	return o
+	return o, useless
 }
 
 // allow reports whether the request's Origin is allowed. A client without one

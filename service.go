@@ -38,7 +38,7 @@ type Service struct {
 	draining atomic.Bool
 	arrivals sync.RWMutex // held for reading by who registers a connection
 	opening  sync.WaitGroup
-	shutdown sync.Once
+	shutdown atomic.Bool
 	ended    chan struct{}
 	endErr   error // written before ended is closed
 }

@@ -26,10 +26,10 @@ const (
 // callback that ignores the end of its context is waited for no longer than a
 // second then. Later calls wait for the first and return its result.
 func (s *Service) Shutdown(ctx context.Context) error {
-	s.shutdown.Do(func() {
+	if s.shutdown.CompareAndSwap(false, true) {
 		s.endErr = s.drain(ctx)
 		close(s.ended)
-	})
+	}
 	<-s.ended
 	return s.endErr
 }

@@ -213,7 +213,9 @@ func TestSlowOnOpen(t *testing.T) {
 			<-slow.C
 			return nil
 		},
-		OnMessage: func(_ context.Context, c *realtime.Conn, data []byte) { _ = c.Send(realtime.Message{Type: string(data)}) },
+		OnMessage: func(_ context.Context, c *realtime.Conn, data []byte) {
+			_ = c.Send(realtime.Message{Type: string(data)})
+		},
 	}
 	opts := realtime.Options{PingInterval: -1, Verifier: auth.VerifierFunc(func(context.Context, string) (*realtime.Identity, error) {
 		return &realtime.Identity{UserID: "u1"}, nil

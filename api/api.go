@@ -139,7 +139,7 @@ func (a *api) handler(rt route) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
 		defer cancel()
 		// A server that cannot set it bounds the time in its own way, or not at all.
-
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.timeout))
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
 		if err := a.serve(rt, w, r); err != nil {

@@ -22,6 +22,7 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	head := "POST /v1/broadcast HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer " + key + "\r\nContent-Length: 12\r\n\r\n{"
 	if _, err := io.WriteString(conn, head); err != nil {
 		t.Fatal(err)

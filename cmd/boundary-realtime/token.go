@@ -155,14 +155,14 @@ func expiry(claims json.RawMessage, now time.Time) string {
 	return fmt.Sprintf("EXPIRED %s ago, at %s", words(now.Sub(at)), at.Format(time.RFC3339))
 }
 
-// words returns a duration in its largest unit, rounded.
+// words returns a duration in the largest unit that it about reaches, rounded.
 func words(d time.Duration) string {
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d.Round(unit.length) / unit.length); d >= unit.length {
-			return plural(n, unit.name)
+		if d >= unit.length*19/20 {
+			return plural(int(d.Round(unit.length)/unit.length), unit.name)
 		}
 	}
 	return plural(int(d/time.Second), "second")

@@ -61,13 +61,14 @@ func Run(ctx context.Context, o Options) error {
 	}
 }
 
-// loss is the end of a connection after which the client comes back.
+// loss is the end of a connection, or a failed attempt to make one, after which
+// the client comes back.
 type loss struct {
 	code wire.CloseCode
 	err  error
 }
 
-func (e *loss) Error() string { return fmt.Sprintf("connection lost: %v", e.err) }
+func (e *loss) Error() string { return e.err.Error() }
 
 func (e *loss) Unwrap() error { return e.err }
 
@@ -120,9 +121,9 @@ func (c *client) dial(ctx context.Context) error {
 		return nil
 	}
 	if response != nil && response.StatusCode < 500 {
-		return fmt.Errorf("connect: %w%s", withoutURL(err), answer(response))
+		return fmt.Errorf("cannot connect: %w%s", withoutURL(err), answer(response))
 	}
-	return &loss{code: 1006, err: withoutURL(err)}
+	return &loss{code: 1006, err: fmt.Errorf("cannot connect: %w", withoutURL(err))}
 }
 
 // answer returns what the server said when it refused to upgrade.
@@ -159,13 +160,13 @@ func (c *client) read(ctx context.Context) ([]byte, error) {
 func ending(err error) error {
 	var closed websocket.CloseError
 	if !errors.As(err, &closed) {
-		return &loss{code: 1006, err: withoutURL(err)}
+		return &loss{code: 1006, err: fmt.Errorf("connection lost: %w", withoutURL(err))}
 	}
 	code := wire.CloseCode(closed.Code)
 	if !code.Reconnect() {
 		return &Stopped{code, closed.Reason}
 	}
-	return &loss{code: code, err: fmt.Errorf("%d %s", code, closed.Reason)}
+	return &loss{code: code, err: fmt.Errorf("connection closed: %d %s", code, closed.Reason)}
 }
 
 // frame is what counts here of the server's own frames.
@@ -219,7 +220,7 @@ func (c *client) subscribe(ctx context.Context) error {
 			return fmt.Errorf("subscribe: %w", err)
 		}
 		if err := c.conn.Write(ctx, websocket.MessageText, command); err != nil {
-			return &loss{code: 1006, err: withoutURL(err)}
+			return &loss{code: 1006, err: fmt.Errorf("connection lost: %w", withoutURL(err))}
 		}
 	}
 	return nil

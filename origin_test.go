@@ -1,0 +1,115 @@
+package realtime_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"strings"
+	"testing"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/wire"
+)
+
+// D10: which pages may connect. The request is for example.com; a request that
+// passes is refused with 500 after it, for want of a connection to take over.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	target := "http://example.com/ws?token=" + token(t, user("u1"))
+	const same, listed, badList = "", "https://app.example.com", "example.com"
+	for _, c := range []struct {
+		name    string
+		allowed string // "": the default
+		origins []string
+		tls     bool
+		passes  bool
+	}{
+		{"none", same, nil, false, true},
+		{"same", same, []string{"http://example.com"}, false, true},
+		{"same with its port", same, []string{"http://example.com:80"}, false, true},
+		{"same in capitals", same, []string{"HTTP://EXAMPLE.COM"}, false, true},
+		{"same over TLS", same, []string{"https://example.com"}, true, true},
+		{"wrong scheme", same, []string{"https://example.com"}, false, false},
+		{"wrong scheme over TLS", same, []string{"http://example.com"}, true, false},
+		{"wrong port", same, []string{"http://example.com:8080"}, false, false},
+		{"null", same, []string{"null"}, false, false},
+		{"empty", same, []string{""}, false, false},
+		{"file", same, []string{"file://"}, false, false},
+		{"extension", same, []string{"chrome-extension://abcdef"}, false, false},
+		{"look-alike before", same, []string{"http://evil-example.com"}, false, false},
+		{"look-alike behind", same, []string{"http://example.com.evil.net"}, false, false},
+		{"subdomain", same, []string{"http://www.example.com"}, false, false},
+		{"trailing dot", same, []string{"http://example.com."}, false, false},
+		{"user info", same, []string{"http://example.com@evil.net"}, false, false},
+		{"user info of the host", same, []string{"http://evil@example.com"}, false, false},
+		{"path", same, []string{"http://example.com/"}, false, false},
+		{"query", same, []string{"http://example.com?"}, false, false},
+		{"fragment", same, []string{"http://example.com#"}, false, false},
+		{"space", same, []string{"http://example.com "}, false, false},
+		{"two", same, []string{"http://example.com", "http://example.com"}, false, false},
+		{"two in one", same, []string{"http://example.com, http://evil.net"}, false, false},
+		{"listed", listed, []string{"https://app.example.com"}, false, true},
+		{"listed with its port", listed, []string{"https://app.example.com:443"}, false, true},
+		{"same, not listed", listed, []string{"http://example.com"}, false, false},
+		{"listed, wrong scheme", listed, []string{"http://app.example.com"}, false, false},
+		{"listed, other subdomain", listed, []string{"https://b.app.example.com"}, false, false},
+		{"list without a scheme", badList, []string{"http://example.com"}, false, false},
+		{"list without a scheme, null", badList, []string{"null"}, false, false},
+	} {
+		opts := realtime.HandlerOptions{}
+		if c.allowed != "" {
+			opts.AllowedOrigins = []string{c.allowed}
+		}
+		r := upgrading(target)
+		r.Header["Origin"] = c.origins
+		if c.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		want := http.StatusForbidden
+		if c.passes {
+			want = http.StatusInternalServerError
+		}
+		if status, _, text := ask(t, svc.Handler(opts), r); status != want {
+			t.Errorf("%s: %d %s, want %d", c.name, status, text, want)
+		}
+	}
+}
+
+// A page that may not connect gets no socket, not even one that is closed at
+// once, and its token is not looked at.
+func TestForeignOriginIsNotUpgraded(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{Verifier: decided(nil, nil)}, realtime.HandlerOptions{})
+	r := upgrading(s.web.URL+"?token=x", "Origin", "https://evil.net", "Sec-Websocket-Protocol", wire.Subprotocol)
+	response := roundTrip(t, s, r)
+	if response.StatusCode != http.StatusForbidden {
+		t.Errorf("status %d, want 403", response.StatusCode)
+	}
+}
+
+// A list that names nothing an Origin can be is a mistake, and said to be one.
+func TestUselessOriginsAreLogged(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	svc := newService(t, realtime.Options{Log: log.logger()})
+	svc.Handler(realtime.HandlerOptions{AllowedOrigins: []string{"https://good.example.com"}})
+	if log.String() != "" {
+		t.Errorf("a good list is complained about: %s", log)
+	}
+	svc.Handler(realtime.HandlerOptions{AllowedOrigins: []string{"https://good.example.com", "*.example.com"}})
+	if !strings.Contains(log.String(), "*.example.com") || strings.Contains(log.String(), "good.example.com") {
+		t.Errorf("the log says %q, want the one that is useless", log)
+	}
+}
+
+// The page of the server itself may connect, whatever the port.
+func TestSameOriginOverRealServers(t *testing.T) {
+	t.Parallel()
+	for _, w := range []way{overTCP, overTLS} {
+		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
+		r := upgrading(s.web.URL+"?token="+token(t, user("u1")), "Origin", s.web.URL)
+		if response := roundTrip(t, s, r); response.StatusCode != http.StatusSwitchingProtocols {
+			t.Errorf("%s: status %d, want 101", w.name, response.StatusCode)
+		}
+	}
+}

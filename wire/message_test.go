@@ -1,0 +1,193 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"boundary-app.org/realtime/wire"
+)
+
+var (
+	now   = time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))
+	stamp = `"timestamp":"2026-01-02T02:04:05.678Z"`
+)
+
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		m     wire.Message
+		topic string
+		want  string
+	}{
+		"bare":              {wire.Message{Type: "a"}, "", `{"type":"a",` + stamp + `}`},
+		"payload":           {wire.Message{Type: "a", Payload: []int{1}}, "", `{"type":"a","payload":[1],` + stamp + `}`},
+		"raw payload":       {wire.Message{Type: "a", Payload: json.RawMessage(" { } ")}, "", `{"type":"a","payload": { } ,` + stamp + `}`},
+		"fields, sorted":    {wire.Message{Type: "a", Fields: map[string]any{"c": nil, "b": "x"}}, "", `{"type":"a","b":"x","c":null,` + stamp + `}`},
+		"payload as field":  {wire.Message{Type: "a", Fields: map[string]any{"payload": 1}}, "", `{"type":"a","payload":1,` + stamp + `}`},
+		"own timestamp":     {wire.Message{Type: "a", Timestamp: time.Unix(0, 0)}, "", `{"type":"a","timestamp":"1970-01-01T00:00:00.000Z"}`},
+		"timestamp field":   {wire.Message{Type: "a", Fields: map[string]any{"timestamp": "then"}}, "", `{"type":"a","timestamp":"then"}`},
+		"topic":             {wire.Message{Type: "a"}, "order:1", `{"type":"a",` + stamp + `,"topic":"order:1"}`},
+		"escaping":          {wire.Message{Type: "a\"\\\nü<"}, "ü\"", `{"type":"a\"\\\nü\u003c",` + stamp + `,"topic":"ü\""}`},
+		"quote in a name":   {wire.Message{Type: "a", Fields: map[string]any{`b"`: 1}}, "", `{"type":"a","b\"":1,` + stamp + `}`},
+		"a dollar inside":   {wire.Message{Type: "a$"}, "", `{"type":"a$",` + stamp + `}`},
+		"type with a space": {wire.Message{Type: " "}, "", `{"type":" ",` + stamp + `}`},
+	} {
+		got, err := c.m.Encode(now, c.topic)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %s (%v), want %s", name, got, err, c.want)
+		}
+	}
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	t.Parallel()
+	fields := func(name string, value any) wire.Message {
+		return wire.Message{Type: "a", Payload: 1, Timestamp: now, Fields: map[string]any{name: value}}
+	}
+	for name, m := range map[string]wire.Message{
+		"no type":              {},
+		"our type":             {Type: "$reply"},
+		"type not UTF-8":       {Type: "\xff"},
+		"field topic":          fields("topic", "t"),
+		"field id":             fields("id", "t"),
+		"field type":           fields("type", "t"),
+		"field with a dollar":  fields("$x", "t"),
+		"payload twice":        fields("payload", 1),
+		"timestamp twice":      fields("timestamp", 1),
+		"field not UTF-8":      fields("\xff", 1),
+		"field not JSON":       fields("x", math.NaN()),
+		"payload not JSON":     {Type: "a", Payload: make(chan int)},
+		"raw not JSON":         {Type: "a", Payload: json.RawMessage(`{`)},
+		"raw empty":            {Type: "a", Payload: json.RawMessage(``)},
+		"raw of two values":    {Type: "a", Payload: json.RawMessage(`1 2`)},
+		"raw not UTF-8":        {Type: "a", Payload: json.RawMessage("\"\xff\"")},
+		"raw with a duplicate": {Type: "a", Payload: json.RawMessage(`[{"b":{"x":1,"x":2}}]`)},
+		"raw breaks out":       {Type: "a", Payload: json.RawMessage(`1,"topic":"t"`)},
+		"raw field":            fields("x", json.RawMessage(`{"a":1,"a":1}`)),
+	} {
+		got, err := m.Encode(now, "")
+		if got != nil || !errors.Is(err, wire.ErrInvalidMessage) {
+			t.Errorf("%s: %s, %v; want ErrInvalidMessage", name, got, err)
+		}
+	}
+}
+
+func TestParseMessage(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		messageType string
+		timestamp   time.Time
+		encoded     string // "": as it came
+	}{
+		`{"type":"a","timestamp":"2026-01-02T03:04:05Z"}`: {"a", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), ""},
+		`{"type":"a","timestamp":7}`:                      {"a", time.Time{}, ""},
+		`{"timestamp":"x","type":"ü", "n":1.50e+1}`:       {"ü", time.Time{}, ""},
+		`{"type":"\u0061","timestamp":null}`:              {"a", time.Time{}, ""},
+		" \n{\"type\":\"a\",\"timestamp\":0}\t":           {"a", time.Time{}, `{"type":"a","timestamp":0}`},
+		`{"type":"a", "Topic":1,"ID":2 }`:                 {"a", time.Time{}, `{"type":"a", "Topic":1,"ID":2 ,` + stamp + `}`},
+	} {
+		m, err := wire.ParseMessage([]byte(text))
+		if err != nil || m.Type != want.messageType || !m.Timestamp.Equal(want.timestamp) {
+			t.Errorf("%s: %+v, %v", text, m, err)
+			continue
+		}
+		encoded := want.encoded
+		if encoded == "" {
+			encoded = text
+		}
+		if got, err := m.JSON(now); err != nil || string(got) != encoded {
+			t.Errorf("%s became %s (%v)", text, got, err)
+		}
+		withTopic := strings.TrimSuffix(encoded, "}") + `,"topic":"t"}`
+		if got, err := m.Encode(now, "t"); err != nil || string(got) != withTopic {
+			t.Errorf("%s on a topic became %s (%v), want %s", text, got, err, withTopic)
+		}
+	}
+}
+
+func TestParseMessageRefuses(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		``, ` `, `null`, `"a"`, `[]`, `7`, `{`, `{}`, `{"type":"a"`, `{"type":"a"} {}`, `{"type":"a",}`,
+		`{"type":""}`, `{"type":7}`, `{"type":null}`, `{"type":["a"]}`, `{"Type":"a"}`, `{"type":"$a"}`, `{"type":"\u0024a"}`,
+		`{"type":"a","type":"a"}`, `{"type":"a","\u0074ype":"b"}`, `{"type":"a","x":{"y":1,"y":2}}`,
+		`{"type":"a","topic":"t"}`, `{"type":"a","id":"1"}`, `{"type":"a","$x":1}`, `{"type":"a","\u0069d":1}`,
+		"{\"type\":\"\xff\"}", "{\"type\":\"a\",\"\xc0\xaf\":1}", "\xef\xbb\xbf{\"type\":\"a\"}",
+	} {
+		if m, err := wire.ParseMessage([]byte(text)); !errors.Is(err, wire.ErrInvalidMessage) {
+			t.Errorf("%q: %+v, %v; want ErrInvalidMessage", text, m, err)
+		}
+	}
+}
+
+// The error says what to do, or what is wrong.
+func TestErrorsSpeak(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`[]`:                       "must be a JSON object such as",
+		`{}`:                       `"type" is missing or empty; give it a name`,
+		`{"type":"$a"}`:            "reserved",
+		`{"type":"a","id":1}`:      `"id" is reserved`,
+		`{"type":"a","a":1,"a":}`:  "not valid JSON",
+		`{"type":"a","b":1,"b":2}`: `"b" is given twice`,
+	} {
+		if _, err := wire.ParseMessage([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+// A parsed message does not depend on the caller's buffer.
+func TestParseMessageKeepsItsOwnCopy(t *testing.T) {
+	t.Parallel()
+	text := []byte(`{"type":"a","timestamp":1}`)
+	m, err := wire.ParseMessage(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(text)
+	if got, _ := m.JSON(now); string(got) != `{"type":"a","timestamp":1}` {
+		t.Errorf("it became %q", got)
+	}
+}
+
+// A delivered message is the one that was sent, without its topic.
+func TestDelivered(t *testing.T) {
+	t.Parallel()
+	parsed, err := wire.ParseMessage([]byte(`{"type":"a","TYPE":"b","timestamp":"2026-01-02T02:04:05.678Z"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sent := range map[string]wire.Message{
+		"built":  {Type: "a", Payload: "x"},
+		"parsed": parsed,
+		"tricky": {Type: "a", Fields: map[string]any{"x": `,"topic":"order:1"}`}},
+	} {
+		alone, err := sent.JSON(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, topic := range []string{"", "order:1", "ü\"\\}"} {
+			body, err := sent.Encode(now, topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := wire.Delivered(body)
+			if err != nil || m.Type != "a" || !m.Timestamp.Equal(now.Truncate(time.Millisecond)) {
+				t.Errorf("%s: %+v, %v", name, m, err)
+			}
+			if got, _ := m.JSON(time.Time{}); string(got) != string(alone) {
+				t.Errorf("%s on %q: %s, want %s", name, topic, got, alone)
+			}
+		}
+	}
+	for _, bad := range []string{``, `[]`, `{}`, `{"type":7}`} {
+		if m, err := wire.Delivered([]byte(bad)); err == nil {
+			t.Errorf("%q: %+v, want an error", bad, m)
+		}
+	}
+}
