@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -153,8 +154,14 @@ var certificate = sync.OnceValue(func() tls.Certificate {
 func tlsPair(t testing.TB) (server, client net.Conn) {
 	t.Helper()
 	below, far := tcpPair(t)
-	return tls.Server(below, &tls.Config{Certificates: []tls.Certificate{certificate()}}),
-		tls.Client(far, &tls.Config{InsecureSkipVerify: true})
+	secure := tls.Server(below, &tls.Config{Certificates: []tls.Certificate{certificate()}})
+	client = tls.Client(far, &tls.Config{InsecureSkipVerify: true})
+	shaken := make(chan error, 1)
+	go func() { shaken <- secure.Handshake() }() // as net/http does before it calls a handler
+	if err := errors.Join(client.(*tls.Conn).Handshake(), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	return secure, client
 }
 
 // readFrames reads the prelude and unmasked frames until a close frame, and
