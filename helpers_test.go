@@ -96,8 +96,10 @@ func TestConnectionFilters(t *testing.T) {
 func TestMessageFilters(t *testing.T) {
 	t.Parallel()
 	messages := []realtime.Message{
-		{Type: "a", Timestamp: noon}, {Type: "b", Timestamp: noon.Add(-time.Minute)},
-		{Type: "a", Timestamp: noon.Add(-time.Minute - 1)}, {Type: "a"},
+		{Type: "a", Timestamp: noon},
+		{Type: "b", Timestamp: noon.Add(-time.Minute)},
+		{Type: "a", Timestamp: noon.Add(-time.Minute - 1)},
+		{Type: "a"},
 	}
 	if got := realtime.FilterByType(messages, "a"); len(got) != 3 || got[0].Timestamp != noon {
 		t.Errorf("by type: %v", got)

@@ -17,8 +17,9 @@ const listenerQueue = 4096
 // each and in order, on a goroutine that exists only while there is something
 // to do. The listener counts as a recipient. An error or a panic of fn is
 // logged and harms nobody else. A listener that falls more than 4,096 messages
-// behind loses the newest ones; they are counted and logged. Stop ends it, is
-// idempotent, and does not wait for a call that runs.
+// behind loses the newest ones; they are counted. The message is without the
+// topic, so that it can be sent on. Stop ends the listener, is idempotent, and
+// does not wait for a call that runs.
 func (s *Service) Listen(topic string, fn func(ctx context.Context, m Message) error) (stop func(), err error) {
 	if err := wire.CheckTopic(topic); err != nil {
 		return nil, fmt.Errorf("realtime: listen: %w", err)

@@ -113,3 +113,28 @@ func TestSameOriginOverRealServers(t *testing.T) {
 		}
 	}
 }
+
+// Whatever an Origin is, it passes only where it is the listed one.
+func FuzzOrigin(f *testing.F) {
+	for _, seed := range []string{
+		"https://app.example.com", "HTTPS://APP.EXAMPLE.COM:443", "https://app.example.com:", "https://app.example.com/",
+		"https://app.example.com@evil.net", "https://app.example.com\x00", "null", "", "https://[::1]", "https://app.example.com.",
+	} {
+		f.Add(seed)
+	}
+	svc, err := realtime.New(realtime.Options{Log: discard(), Verifier: decided(nil, realtime.ErrUnauthorized)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = svc.Shutdown(doneContext()) })
+	h := svc.Handler(realtime.HandlerOptions{AllowedOrigins: []string{"https://app.example.com"}})
+	f.Fuzz(func(t *testing.T, origin string) {
+		r := upgrading("/?token=x")
+		r.Header["Origin"] = []string{origin}
+		status, _, _ := ask(t, h, r)
+		bare := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(origin), "443"), ":")
+		if passes := status != http.StatusForbidden; passes && bare != "https://app.example.com" {
+			t.Errorf("%q passes", origin)
+		}
+	})
+}

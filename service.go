@@ -224,11 +224,16 @@ func (s *Service) Disconnect(ctx context.Context, to Address, code CloseCode, re
 	if err != nil {
 		return Receipt{}, fmt.Errorf("realtime: disconnect: %w", err)
 	}
-	return s.order(ctx, to, bus.Disconnect, body)
+	return s.order(ctx, "disconnect", to, bus.Disconnect, body)
 }
 
-func (s *Service) order(ctx context.Context, to Address, op bus.Op, body []byte) (Receipt, error) {
-	return s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Op: op, Body: body})
+// order publishes what is no message. What names it in the error.
+func (s *Service) order(ctx context.Context, what string, to Address, op bus.Op, body []byte) (Receipt, error) {
+	receipt, err := s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Op: op, Body: body})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("realtime: %s: %w", what, err)
+	}
+	return receipt, nil
 }
 
 // Subscribe subscribes the connections an address names to a topic, on all
@@ -238,7 +243,7 @@ func (s *Service) Subscribe(ctx context.Context, to Address, topic string) (Rece
 	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: subscribe: %w", err)
 	}
-	return s.order(ctx, to, bus.Subscribe, []byte(topic))
+	return s.order(ctx, "subscribe", to, bus.Subscribe, []byte(topic))
 }
 
 // Unsubscribe is the reverse of Subscribe.
@@ -246,7 +251,7 @@ func (s *Service) Unsubscribe(ctx context.Context, to Address, topic string) (Re
 	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: unsubscribe: %w", err)
 	}
-	return s.order(ctx, to, bus.Unsubscribe, []byte(topic))
+	return s.order(ctx, "unsubscribe", to, bus.Unsubscribe, []byte(topic))
 }
 
 // UnsubscribeAll ends all subscriptions of the connections an address names.
@@ -254,7 +259,7 @@ func (s *Service) UnsubscribeAll(ctx context.Context, to Address) (Receipt, erro
 	if err := to.check(); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: unsubscribe all: %w", err)
 	}
-	return s.order(ctx, to, bus.Unsubscribe, nil)
+	return s.order(ctx, "unsubscribe all", to, bus.Unsubscribe, nil)
 }
 
 // Collector returns the service's metrics, to be registered with a Prometheus

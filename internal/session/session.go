@@ -35,11 +35,7 @@ func Read(text []byte, application bool) Step {
 	action, broken := wire.Action(text)
 	switch {
 	case broken:
-		_, err := wire.ParseCommand(text)
-		if err == nil {
-			err = &wire.CommandError{Code: wire.CodeMalformed, Message: "\"action\" must be a string"}
-		}
-		return refuse(wire.Command{}, err)
+		return refuse(wire.ParseCommand(text)) // which says what is broken
 	case action == wire.ActionSubscribe, action == wire.ActionUnsubscribe, action == wire.ActionPing:
 		return command(text)
 	case application:
@@ -79,11 +75,7 @@ func malformed(text []byte) Step {
 	if wire.CheckStrict(text) == nil {
 		return Step{Kind: Ignore}
 	}
-	c, err := wire.ParseCommand(text)
-	if err == nil {
-		return Step{Kind: Ignore}
-	}
-	return refuse(c, err)
+	return refuse(wire.ParseCommand(text))
 }
 
 func looksLikeObject(text []byte) bool {

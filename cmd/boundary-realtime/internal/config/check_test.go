@@ -32,7 +32,6 @@ func TestCheck(t *testing.T) {
 		{"dev", []string{"REALTIME_DEV=1"}, ""},
 		{"dev on localhost, without admin", []string{"REALTIME_DEV=1", "REALTIME_LISTEN=localhost:0", "REALTIME_ADMIN_LISTEN=off"}, ""},
 		{"origins", with("REALTIME_ALLOWED_ORIGINS=https://a.example, http://localhost:3000"), ""},
-
 		{"nothing", nil, "no way to verify tokens: set REALTIME_JWT_HMAC_SECRET"},
 		{"empty secret", []string{"REALTIME_JWT_HMAC_SECRET="}, "no way to verify tokens"},
 		{"short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, "5 octets are too few for HS256"},

@@ -120,8 +120,10 @@ func TestWhatAnswersWhere(t *testing.T) {
 			e    *endpoint
 			want int
 		}{
-			{"public", production.public, test.public}, {"admin", production.admin, test.admin},
-			{"dev public", dev.public, test.devPublic}, {"dev admin", dev.admin, test.devAdmin},
+			{"public", production.public, test.public},
+			{"admin", production.admin, test.admin},
+			{"dev public", dev.public, test.devPublic},
+			{"dev admin", dev.admin, test.devAdmin},
 		} {
 			got := status(t, at.e.listener.Addr().String(), test.path)
 			if got != at.want {

@@ -42,7 +42,8 @@ export class Messages {
 
 function entry(message, at) {
   const { type, topic, timestamp, ...rest } = message;
-  const item = element("li", String(type).startsWith("$") ? "frame" : "");
+  const isFrame = String(type).startsWith("$"); // of the protocol: shown small
+  const item = element("li", isFrame ? "frame" : "");
   const time = element("time", "", clock(at));
   time.dateTime = at.toISOString();
   if (timestamp) time.title = `sent ${timestamp}`;
@@ -53,7 +54,7 @@ function entry(message, at) {
   const fields = Object.keys(rest);
   if (fields.length > 0) {
     const shown = fields.length === 1 && fields[0] === "payload" ? rest.payload : rest;
-    const text = typeof shown === "string" ? shown : JSON.stringify(shown, null, 2);
+    const text = typeof shown === "string" ? shown : JSON.stringify(shown, null, isFrame ? 0 : 2);
     item.append(element("pre", "", text));
   }
   return item;

@@ -1,0 +1,45 @@
+package session_test
+
+import (
+	"testing"
+
+	"boundary-app.org/realtime/internal/session"
+	"boundary-app.org/realtime/wire"
+)
+
+// Any text gets a step that makes sense: a reply where one is sent, a topic
+// where one is subscribed; the application sees none of our commands.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{`{"action":"subscribe","topic":"t"}`, `{"action":"ping"}`, `{"action":7}`, `{"a`, `x`, ``, ` {}`} {
+		f.Add([]byte(seed), true)
+		f.Add([]byte(seed), false)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, application bool) {
+		step := session.Read(text, application)
+		if (step.Kind == session.Answer) != (step.Reply != nil) || step.Reply != nil && wire.CheckStrict(step.Reply) != nil {
+			t.Fatalf("%q: kind %d, reply %q", text, step.Kind, step.Reply)
+		}
+		switch step.Kind {
+		case session.Subscribe, session.Unsubscribe:
+			if wire.CheckTopic(step.Command.Topic) != nil {
+				t.Fatalf("%q: topic %q", text, step.Command.Topic)
+			}
+		case session.Application:
+			if _, err := wire.ParseCommand(text); !application || err == nil && isOurs(text) {
+				t.Fatalf("%q goes to the application", text)
+			}
+		case session.Ignore:
+			if application {
+				t.Fatalf("%q is ignored", text)
+			}
+		}
+	})
+}
+
+func isOurs(text []byte) bool {
+	switch action, _ := wire.Action(text); action {
+	case wire.ActionSubscribe, wire.ActionUnsubscribe, wire.ActionPing:
+		return true
+	}
+	return false
+}

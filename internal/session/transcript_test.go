@@ -1,0 +1,105 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"boundary-app.org/realtime/internal/session"
+	"boundary-app.org/realtime/wire"
+)
+
+// Each file in testdata is a conversation:
+//
+//	# a comment
+//	! application        from here on the application takes messages
+//	> {"action":"ping"}  a client's text
+//	< {"type":"$reply"}  the reply
+//	= subscribe order:1  an effect, carried out
+//	= subscribe t: full  an effect that fails: full, forbidden, closed
+//	= application        the text goes to the application
+//
+// A text with neither reply nor effect is ignored.
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d transcripts (%v)", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			replay(t, strings.Split(string(text), "\n"))
+		})
+	}
+}
+
+// replay says what the session does with each text, and compares.
+func replay(t *testing.T, lines []string) {
+	t.Helper()
+	application := false
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		switch {
+		case line == "", line[0] == '#':
+		case line == "! application":
+			application = true
+		case strings.HasPrefix(line, "> "):
+			var wanted []string
+			for i+1 < len(lines) && lines[i+1] != "" && strings.ContainsRune("<=", rune(lines[i+1][0])) {
+				i++
+				wanted = append(wanted, lines[i])
+			}
+			got := react(line[2:], application, outcome(wanted))
+			if strings.Join(got, "\n") != strings.Join(wanted, "\n") {
+				t.Errorf("%s\n got %s\nwant %s", line, strings.Join(got, "\n     "), strings.Join(wanted, "\n     "))
+			}
+		default:
+			t.Fatalf("line %d is not understood: %s", i+1, line)
+		}
+	}
+}
+
+// outcomes are how an effect can fail.
+var outcomes = map[string]error{
+	"full":      fmt.Errorf("subscribe: %w", &wire.CommandError{Code: wire.CodeTopicLimit, Message: "at most 3 topics"}),
+	"forbidden": &wire.CommandError{Code: wire.CodeForbidden, Message: "you may not"},
+	"closed":    errors.New("secret of the server"),
+}
+
+// outcome returns how the wanted effect is to end: with a name of outcomes, or "".
+func outcome(wanted []string) string {
+	for _, line := range wanted {
+		if _, outcome, ok := strings.Cut(line, ": "); ok && line[0] == '=' {
+			return outcome
+		}
+	}
+	return ""
+}
+
+// react returns what the session makes of a text, as lines of a transcript.
+func react(text string, application bool, outcome string) []string {
+	step := session.Read([]byte(text), application)
+	suffix := ""
+	if outcome != "" {
+		suffix = ": " + outcome
+	}
+	switch step.Kind {
+	case session.Application:
+		return []string{"= application"}
+	case session.Answer:
+		return []string{"< " + string(step.Reply)}
+	case session.Subscribe:
+		return []string{"= subscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]))}
+	case session.Unsubscribe:
+		return []string{"= unsubscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]))}
+	}
+	return nil
+}
