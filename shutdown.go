@@ -86,12 +86,8 @@ func (s *Service) closePaced(ctx context.Context) error {
 	batch := max((len(conns)+steps-1)/steps, drainAtLeast)
 	ticker := time.NewTicker(drainStep)
 	defer ticker.Stop()
-	for len(conns) > 0 {
-		n := min(batch, len(conns))
-		for _, c := range conns[:n] {
-			c.sayGoodbye()
-		}
-		if conns = conns[n:]; len(conns) == 0 {
+	for {
+		if conns = sayGoodbyes(conns, batch); len(conns) == 0 {
 			return nil
 		}
 		select {
@@ -100,16 +96,31 @@ func (s *Service) closePaced(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// sayGoodbyes tells the next of conns, at most so many, and returns the rest.
+// Those whose clients have left by themselves do not count.
+func sayGoodbyes(conns []*Conn, most int) (rest []*Conn) {
+	for i, c := range conns {
+		if most == 0 {
+			return conns[i:]
+		}
+		if c.sayGoodbye() {
+			most--
+		}
+	}
 	return nil
 }
 
 // sayGoodbye tells a client to come back, each after a delay of its own.
-func (c *Conn) sayGoodbye() {
+func (c *Conn) sayGoodbye() (told bool) {
 	delay := time.Duration(rand.Int64N(int64(time.Second)))
-	c.core.Send(wire.Closing{Reason: "drain", ReconnectAfter: delay}.Encode())
+	if !c.core.Send(wire.Closing{Reason: "drain", ReconnectAfter: delay}.Encode()) {
+		return false
+	}
 	code := wire.CloseGoingAway
 	if c.core.TextPing() {
 		code = wire.CloseDrain
 	}
-	c.Close(code, "the server is shutting down; reconnect")
+	return c.core.Close(uint16(code), "the server is shutting down; reconnect")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"boundary-app.org/realtime"
 )
@@ -54,10 +55,10 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, realtime.ErrTooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, "%s", err)
+		return newProblem(http.StatusRequestEntityTooLarge, "%s", plain(err))
 	case errors.Is(err, realtime.ErrInvalidMessage), errors.Is(err, realtime.ErrInvalidTopic),
 		errors.Is(err, realtime.ErrInvalidTarget):
-		return badRequest("%s", err)
+		return badRequest("%s", plain(err))
 	case errors.Is(err, realtime.ErrShutdown):
 		return unavailable("this node is shut down; send to another one")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -65,6 +66,14 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 	}
 	a.log.ErrorContext(ctx, "an API call failed", "error", err)
 	return unavailable("the service cannot do this just now; try again later")
+}
+
+// plain leaves out which Go call failed: the caller made another one.
+func plain(err error) error {
+	if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "realtime: ") {
+		return inner
+	}
+	return err
 }
 
 // write answers with the problem.

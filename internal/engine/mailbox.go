@@ -26,6 +26,9 @@ type mail struct {
 func (c *Conn) deliver(m mail) (full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.retired && m.end == nil {
+		return false // Closed is the last call
+	}
 	if c.mail == nil {
 		c.mail = &mailbox{}
 		c.startMail()
