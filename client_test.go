@@ -184,7 +184,9 @@ func (l *transport) read(ctx context.Context) ([]byte, error) {
 	return frames[l.frames-1].Text, nil
 }
 
-func (l *transport) write(_ context.Context, text string) error { return l.conn.Receive([]byte(text)) }
+func (l *transport) write(ctx context.Context, text string) error {
+	return l.conn.Receive(ctx, []byte(text))
+}
 
 func (l *transport) end(ctx context.Context) (realtime.CloseCode, string, error) {
 	code, reason, err := l.recorder.WaitClosed(ctx)

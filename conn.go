@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -102,11 +103,15 @@ func (c *Conn) Close(code CloseCode, reason string) {
 	c.core.Close(uint16(code), reason)
 }
 
-// Receive brings what the client of an application's own Transport sends. It
-// does not wait. Data belongs to the connection.
-func (c *Conn) Receive(data []byte) error {
-	if !c.core.Receive(true, data) {
-		return fmt.Errorf("realtime: receive: %w", ErrClosed)
+// Receive brings what the client of an application's own Transport sends. While
+// OnMessage is behind it waits, until ctx is done at the latest. Data belongs to
+// the connection. The error matches ErrTooLarge or ErrClosed.
+func (c *Conn) Receive(ctx context.Context, data []byte) error {
+	if limit := c.endpoint.service.opts.Limits.MessageSize; len(data) > limit {
+		return fmt.Errorf("realtime: receive: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)
+	}
+	if err := c.core.Receive(ctx, true, data); err != nil {
+		return fmt.Errorf("realtime: receive: %w", err)
 	}
 	return nil
 }

@@ -209,7 +209,7 @@ func TestSubscribeAfterTheEnd(t *testing.T) {
 		if err := conn.Send(realtime.Message{Type: "x"}); !errors.Is(err, realtime.ErrClosed) {
 			t.Errorf("Send: %v, want ErrClosed", err)
 		}
-		if errors.Join(conn.Write(nil), conn.WriteBinary(nil)) == nil || !errors.Is(conn.Receive(nil), realtime.ErrClosed) {
+		if errors.Join(conn.Write(nil), conn.WriteBinary(nil)) == nil || !errors.Is(conn.Receive(t.Context(), nil), realtime.ErrClosed) {
 			t.Error("Write, WriteBinary or Receive worked")
 		}
 		if conn.Unsubscribe("t") || conn.UnsubscribeAll() != 0 || len(conn.Topics()) != 0 {

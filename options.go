@@ -60,6 +60,9 @@ type Limits struct {
 // closeTimeout is how long a client may take to answer a close frame.
 const closeTimeout = 5 * time.Second
 
+// frameCost is what a waiting message costs besides its text, at the most.
+const frameCost = 64
+
 // inboxLimit is how many octets may wait for one loop before senders wait.
 const inboxLimit = 64 << 20
 
@@ -113,9 +116,9 @@ func (o Options) check() error {
 			return fmt.Errorf("realtime: %s is negative; leave it zero for the default", c.name)
 		}
 	}
-	if o.Limits.Backlog < o.Limits.MessageSize {
-		return fmt.Errorf("realtime: Limits.Backlog (%d) is less than Limits.MessageSize (%d): no message of that size could wait",
-			o.Limits.Backlog, o.Limits.MessageSize)
+	if o.Limits.Backlog < o.Limits.MessageSize+frameCost {
+		return fmt.Errorf("realtime: Limits.Backlog (%d) must be at least Limits.MessageSize (%d) and %d: else no message of that size could wait",
+			o.Limits.Backlog, o.Limits.MessageSize, frameCost)
 	}
 	return nil
 }

@@ -82,10 +82,14 @@ func appendTexts(b []byte, texts []string) []byte {
 
 // appendTime keeps milliseconds, and the zero time.
 func appendTime(b []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return binary.AppendVarint(b, 0)
+	ms := t.UnixMilli()
+	switch {
+	case t.IsZero():
+		ms = 0
+	case ms == 0:
+		ms = 1 // 0 stands for the zero time
 	}
-	return binary.AppendVarint(b, t.UnixMilli())
+	return binary.AppendVarint(b, ms)
 }
 
 // unpacker reads what pack wrote.

@@ -24,7 +24,8 @@ const (
 // DrainWindow at the longest, a few hundred connections within a second. When
 // ctx is done first, what is left is closed at once and the error says so; a
 // callback that ignores the end of its context is waited for no longer than a
-// second then. Later calls wait for the first and return its result.
+// second then. Later calls wait for the first and return its result. A callback
+// must not call it: it would wait for itself.
 func (s *Service) Shutdown(ctx context.Context) error {
 	if s.shutdown.CompareAndSwap(false, true) {
 		s.endErr = s.drain(ctx)
@@ -43,9 +44,8 @@ func (s *Service) drain(ctx context.Context) error {
 	if err == nil {
 		err = s.engine.WaitClosed(ctx)
 	}
-	left := s.engine.Count()
+	left := s.engine.Open()
 	_ = s.node.Close()
-	s.cancel()
 	ended := make(chan struct{})
 	go func() {
 		s.opening.Wait()
@@ -53,9 +53,7 @@ func (s *Service) drain(ctx context.Context) error {
 		s.listeners.running.Wait()
 		close(ended)
 	}()
-	select {
-	case <-ended:
-	case <-afterDone(ctx, callbackTime):
+	if !s.awaitCallbacks(ctx, ended) {
 		return fmt.Errorf("realtime: shutdown: callbacks of the application have not returned: %w", ctx.Err())
 	}
 	if err != nil {
@@ -68,11 +66,32 @@ func (s *Service) drain(ctx context.Context) error {
 // one of Shutdown have ended.
 const callbackTime = time.Second
 
-// afterDone returns a channel that is closed some time after ctx is done.
-func afterDone(ctx context.Context, d time.Duration) <-chan struct{} {
-	late := make(chan struct{})
-	context.AfterFunc(ctx, func() { time.AfterFunc(d, func() { close(late) }) })
-	return late
+// awaitCallbacks waits until everything has ended. Callbacks that still run, an
+// OnClose that writes to a database say, keep their context for the time of a
+// drain; then it ends.
+func (s *Service) awaitCallbacks(ctx context.Context, ended <-chan struct{}) (ok bool) {
+	defer s.cancel()
+	patience := time.NewTimer(s.opts.DrainWindow)
+	defer patience.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	s.cancel()
+	select {
+	case <-ended:
+		return true
+	case <-ctx.Done():
+	}
+	patience.Reset(callbackTime)
+	select {
+	case <-ended:
+		return true
+	case <-patience.C:
+		return false
+	}
 }
 
 // closePaced tells all connections, some each step.

@@ -232,7 +232,7 @@ func TestShutdownEndsCallbacks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Receive([]byte("x")); err != nil {
+		if err := c.Receive(context.Background(), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -259,7 +259,7 @@ func TestShutdownWithStubbornCallback(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Receive([]byte("x")); err != nil {
+		if err := c.Receive(context.Background(), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()

@@ -98,6 +98,9 @@ func (s *shard) release(c *Conn) {
 // closeGently ends a connection behind what was sent to it before.
 func (s *shard) closeGently(t *task) {
 	c, end := t.conn, t.arg.(*ending)
+	if c.state > open {
+		return // it broke meanwhile
+	}
 	s.settle(c)
 	s.sayClose(c, end.code, end.reason)
 }
@@ -204,6 +207,7 @@ func (s *shard) bury(c *Conn) {
 		_ = poll.Close(int(c.fd))
 	}
 	s.release(c)
+	s.engine.open.Add(-1)
 	s.engine.sockets.Done()
 }
 

@@ -334,10 +334,14 @@ func (c *Conn) SetExpiry(t time.Time) {
 }
 
 func unixMilli(t time.Time) int64 {
-	if t.IsZero() {
+	switch ms := t.UnixMilli(); {
+	case t.IsZero():
 		return 0
+	case ms == 0:
+		return 1 // 0 stands for never
+	default:
+		return ms
 	}
-	return t.UnixMilli()
 }
 
 // Handler returns the handler the connection was registered with.

@@ -44,10 +44,11 @@ type Engine struct {
 	start   time.Time
 
 	next          atomic.Uint32 // shard of the next connection
-	count         atomic.Int64
+	count         atomic.Int64  // connections that can be sent to
+	open          atomic.Int64  // connections whose socket is not closed yet
 	subscriptions atomic.Int64
 
-	sockets sync.WaitGroup // connections whose socket is not closed yet
+	sockets sync.WaitGroup // the same as open, to be waited for
 	workers sync.WaitGroup // mailboxes, readers, writers, pollers
 	loops   sync.WaitGroup
 }
@@ -71,8 +72,9 @@ func New(cfg Config) *Engine {
 }
 
 // Transport is an application's own way to a client, in place of a WebSocket.
-// Send and Close are called by one goroutine at a time and may block. An error
-// of Send ends the connection.
+// Send is called by one goroutine at a time and may block; an error ends the
+// connection. Close is called once, last: behind everything that was sent, or
+// while a Send is still blocked when the connection is cut.
 type Transport interface {
 	Send(text []byte) error
 	Close(code uint16, reason string) error
@@ -104,7 +106,7 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 	e.prepare(c, spec)
 	arrived := task{run: (*shard).attach, conn: c, arg: &arrival{spec.Prelude, spec.Buffered}}
 	if spec.Transport != nil {
-		c.offLoop = newOffLoop(&transportLink{spec.Transport})
+		c.offLoop = newOffLoop(&transportLink{transport: spec.Transport})
 		c.options |= optTransport
 	} else if fd, ok := c.shard.adopt(spec.Conn); ok {
 		c.fd = int32(fd)
@@ -112,6 +114,7 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 		c.offLoop = newOffLoop(&netLink{conn: spec.Conn, fd: c.shard.below(spec.Conn)})
 	}
 	e.count.Add(1)
+	e.open.Add(1)
 	e.sockets.Add(1)
 	e.metrics.Connections.Inc()
 	e.metrics.Connects.Inc()
@@ -183,6 +186,9 @@ func (e *Engine) All(yield func(*Conn) bool) { e.index.all(yield) }
 
 // Count returns the number of connections.
 func (e *Engine) Count() int { return int(e.count.Load()) }
+
+// Open returns the number of connections whose socket is not closed yet.
+func (e *Engine) Open() int { return int(e.open.Load()) }
 
 // Subscriptions returns the number of subscriptions of all connections.
 func (e *Engine) Subscriptions() int { return int(e.subscriptions.Load()) }

@@ -160,7 +160,7 @@ func (s *shard) rewind() {
 // order it was sent, ahead of their turn.
 func (s *shard) settle(c *Conn) {
 	sl := &s.slots[c.slot]
-	if sl.seen == s.seq {
+	if sl.seen == s.seq || sl.conn != c {
 		return
 	}
 	if s.waiting > 0 {

@@ -73,6 +73,7 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 func (s *shard) pushControl(c *Conn, frame []byte) {
 	if c.state == opening {
 		s.addChunk(c, frame)
+		s.bound(c)
 		return
 	}
 	s.push(c, frame)

@@ -11,7 +11,8 @@ const (
 type mailbox struct {
 	queue  []mail
 	octets int
-	full   bool // the loop has been told to stop reading
+	full   bool          // the loop has been told to stop reading
+	room   chan struct{} // closed when it is full no more; for who waits in Receive
 }
 
 // mail is one call of the handler.
@@ -94,6 +95,10 @@ func (c *Conn) nextMail() (m mail, ok bool) {
 	b.octets -= len(m.data)
 	if b.full && len(b.queue) <= mailLow {
 		b.full = false
+		if b.room != nil {
+			close(b.room)
+			b.room = nil
+		}
 		c.shard.post(task{run: (*shard).resume, conn: c})
 	}
 	return m, true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"boundary-app.org/realtime/internal/poll"
@@ -213,7 +214,10 @@ func (l *netLink) shut() {
 func (l *netLink) close() { _ = l.conn.Close() }
 
 // transportLink is an application's own transport. It gets texts, not frames.
-type transportLink struct{ transport Transport }
+type transportLink struct {
+	transport Transport
+	closing   sync.Once
+}
 
 func (l *transportLink) write(frames [][]byte) error {
 	for _, chunk := range frames {
@@ -233,9 +237,9 @@ func (l *transportLink) writeOne(op socket.Opcode, body []byte) error {
 	switch op {
 	case socket.OpClose:
 		if len(body) < 2 {
-			return l.transport.Close(socket.CloseNoStatus, "")
+			return l.end(socket.CloseNoStatus, "")
 		}
-		return l.transport.Close(uint16(body[0])<<8|uint16(body[1]), string(body[2:]))
+		return l.end(uint16(body[0])<<8|uint16(body[1]), string(body[2:]))
 	case socket.OpText, socket.OpBinary:
 		return l.transport.Send(body)
 	}
@@ -243,4 +247,9 @@ func (l *transportLink) writeOne(op socket.Opcode, body []byte) error {
 }
 
 func (l *transportLink) shut()  {}
-func (l *transportLink) close() {}
+func (l *transportLink) close() { _ = l.end(socket.CloseAbnormal, "") }
+
+func (l *transportLink) end(code uint16, reason string) (err error) {
+	l.closing.Do(func() { err = l.transport.Close(code, reason) })
+	return err
+}

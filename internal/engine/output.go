@@ -39,6 +39,11 @@ func (s *shard) push(c *Conn, chunk []byte) {
 		return
 	}
 	s.add(c, chunk)
+	s.bound(c)
+}
+
+// bound ends a connection whose backlog has grown over the limit.
+func (s *shard) bound(c *Conn) {
 	if c.out.size <= s.engine.cfg.MaxBacklog {
 		return
 	}
