@@ -290,7 +290,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"Limits.MessageBurst": {Limits: realtime.Limits{MessageBurst: -1}},
 		"PongTimeout":         {PongTimeout: -1},
 		"DrainWindow":         {DrainWindow: -1},
-		"must be at least":        {Limits: realtime.Limits{MessageSize: 2 << 20}},
+		"must be at least":    {Limits: realtime.Limits{MessageSize: 2 << 20}},
 	} {
 		svc, err := realtime.New(opts)
 		if svc != nil || err == nil || !strings.Contains(err.Error(), name) {

@@ -171,7 +171,7 @@ func TestClosedConnectionsAreNotCounted(t *testing.T) {
 }
 
 // faulty is a transport whose Send fails.
-type faulty struct{ closed chan struct{} }
+type faulty struct{}
 
 func (f *faulty) Send([]byte) error          { return errors.New("the wire is cut") }
 func (f *faulty) Close(uint16, string) error { return nil }
