@@ -2,7 +2,7 @@
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin/boundary-realtime
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .PHONY: build test setup check unit bench-test bench bench-quick fmt fuzz clean
 

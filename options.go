@@ -46,7 +46,9 @@ type Limits struct {
 	// Default: 64 KiB.
 	MessageSize int
 	// Backlog is how many octets may wait for a connection whose client does
-	// not read. One more, and it is closed with 4008. Default: 1 MiB.
+	// not read. One more, and it is closed with 4008. Off plain TCP (TLS, own
+	// transports) a burst may reach four times as much within 200 ms, since
+	// there the kernel's buffer is filled by and by. Default: 1 MiB.
 	Backlog int
 	// Topics is how many topics a connection may be subscribed to. Default: 128.
 	Topics int

@@ -4,45 +4,48 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
 // packed is an identity in one string: a connection keeps its identity for as
 // long as it lives and hardly ever looks at it, and a node keeps a hundred
-// thousand of them. The fields are written one after the other, each string
-// behind its length.
+// thousand of them. First come the claims, behind their length, then the fields;
+// a text that stands in the claims word for word is only pointed to.
 type packed string
 
 func pack(id *Identity) packed {
-	b := make([]byte, 0, 64+len(id.Claims))
-	b = appendText(b, id.UserID)
-	b = appendTexts(b, id.Roles)
-	b = appendTime(b, id.ExpiresAt)
-	b = appendTime(b, id.IssuedAt)
-	b = appendText(b, id.Email)
-	b = appendText(b, id.TokenID)
-	b = appendTexts(b, id.Permissions)
-	b = appendTexts(b, id.Topics)
-	b = append(b, id.Claims...)
-	return packed(b)
+	p := packer{claims: string(id.Claims)}
+	p.b = make([]byte, 0, 64+len(id.Claims))
+	p.number(uint64(len(p.claims)))
+	p.b = append(p.b, p.claims...)
+	p.text(id.UserID)
+	p.texts(id.Roles)
+	p.time(id.ExpiresAt)
+	p.time(id.IssuedAt)
+	p.text(id.Email)
+	p.text(id.TokenID)
+	p.texts(id.Permissions)
+	p.texts(id.Topics)
+	return packed(p.b)
 }
 
 // user returns the user id, without unpacking the rest.
 func (p packed) user() string {
-	r := unpacker{string(p)}
+	r := p.unpacker()
 	return r.text()
 }
 
-// roles returns the roles; the strings are pieces of p.
+// roles returns the roles, each once; the strings are pieces of p.
 func (p packed) roles() []string {
-	r := unpacker{string(p)}
+	r := p.unpacker()
 	r.text()
 	return r.texts()
 }
 
-// identity returns what was packed, with every role once.
+// identity returns what was packed.
 func (p packed) identity() *Identity {
-	r := unpacker{string(p)}
+	r := p.unpacker()
 	id := &Identity{
 		UserID:      r.text(),
 		Roles:       r.texts(),
@@ -53,35 +56,48 @@ func (p packed) identity() *Identity {
 		Permissions: r.texts(),
 		Topics:      r.texts(),
 	}
-	if r.rest != "" {
-		id.Claims = json.RawMessage(r.rest)
+	if r.claims != "" {
+		id.Claims = json.RawMessage(r.claims)
 	}
 	return id
 }
 
-func appendText(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
+// packer writes what unpacker reads.
+type packer struct {
+	claims string
+	b      []byte
 }
 
-// appendTexts leaves out what repeats.
-func appendTexts(b []byte, texts []string) []byte {
-	unique := texts
-	for i, s := range texts {
-		if slices.Contains(texts[:i], s) {
-			unique = slices.Compact(slices.Sorted(slices.Values(texts)))
-			break
+func (p *packer) number(n uint64) { p.b = binary.AppendUvarint(p.b, n) }
+
+// text writes twice the length, and the text; or twice the length and one, and
+// where in the claims the text is.
+func (p *packer) text(s string) {
+	if at := strings.Index(p.claims, s); at >= 0 && len(s) > 1 {
+		p.number(uint64(len(s))<<1 | 1)
+		p.number(uint64(at))
+		return
+	}
+	p.number(uint64(len(s)) << 1)
+	p.b = append(p.b, s...)
+}
+
+// texts leaves out what repeats.
+func (p *packer) texts(texts []string) {
+	var unique []string
+	for _, s := range texts {
+		if !slices.Contains(unique, s) {
+			unique = append(unique, s)
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(unique)))
+	p.number(uint64(len(unique)))
 	for _, s := range unique {
-		b = appendText(b, s)
+		p.text(s)
 	}
-	return b
 }
 
-// appendTime keeps milliseconds, and the zero time.
-func appendTime(b []byte, t time.Time) []byte {
+// time keeps milliseconds, and the zero time.
+func (p *packer) time(t time.Time) {
 	ms := t.UnixMilli()
 	switch {
 	case t.IsZero():
@@ -89,17 +105,28 @@ func appendTime(b []byte, t time.Time) []byte {
 	case ms == 0:
 		ms = 1 // 0 stands for the zero time
 	}
-	return binary.AppendVarint(b, ms)
+	p.number(uint64(ms))
 }
 
-// unpacker reads what pack wrote.
-type unpacker struct{ rest string }
+type unpacker struct{ claims, rest string }
 
-func (r *unpacker) uvarint() uint64 {
-	var value uint64
+func (p packed) unpacker() unpacker {
+	r := unpacker{rest: string(p)}
+	r.claims = r.cut(r.number())
+	return r
+}
+
+// cut takes the next n octets.
+func (r *unpacker) cut(n uint64) string {
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
+// number is encoding/binary's Uvarint for a string.
+func (r *unpacker) number() (value uint64) {
 	for shift := 0; ; shift += 7 {
-		c := r.rest[0]
-		r.rest = r.rest[1:]
+		c := r.cut(1)[0]
 		value |= uint64(c&0x7f) << shift
 		if c < 0x80 {
 			return value
@@ -108,14 +135,16 @@ func (r *unpacker) uvarint() uint64 {
 }
 
 func (r *unpacker) text() string {
-	n := r.uvarint()
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
-	return s
+	n := r.number()
+	if n&1 == 0 {
+		return r.cut(n >> 1)
+	}
+	at := r.number()
+	return r.claims[at : at+n>>1]
 }
 
 func (r *unpacker) texts() []string {
-	n := r.uvarint()
+	n := r.number()
 	if n == 0 {
 		return nil
 	}
@@ -127,8 +156,7 @@ func (r *unpacker) texts() []string {
 }
 
 func (r *unpacker) time() time.Time {
-	u := r.uvarint()
-	ms := int64(u>>1) ^ -int64(u&1) // zigzag, as encoding/binary writes it
+	ms := int64(r.number())
 	if ms == 0 {
 		return time.Time{}
 	}

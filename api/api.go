@@ -49,14 +49,15 @@ type api struct {
 
 // New returns the handler of /v1/... and /openapi.json; the latter asks for no
 // key. Mount it at those paths without stripping a prefix. Path parameters may
-// be percent-encoded, a slash as %2F; only a name that is nothing but a slash has
-// no path, since http.ServeMux takes it for the path's end. A batch can carry it.
+// be percent-encoded, a slash as %2F and the names "." and ".." as %2E and %2E%2E;
+// only a name that is nothing but a slash has no path, since http.ServeMux takes
+// it for the path's end. A batch can carry them all.
 func New(svc *realtime.Service, o Options) http.Handler {
 	a := newAPI(svc, o)
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, rt := range a.routes() {
-		mux.Handle(rt.method+" "+rt.path, a.handler(rt))
+		mux.Handle(rt.method+" "+rt.path, a.handler(rt.strict()))
 		methods[rt.path] = append(methods[rt.path], rt.method)
 		if rt.method == http.MethodGet { // the mux takes HEAD too
 			methods[rt.path] = append(methods[rt.path], http.MethodHead)
@@ -96,45 +97,62 @@ func newAPI(svc *realtime.Service, o Options) *api {
 // 204. It writes nothing itself.
 type call func(r *http.Request) (answer any, err error)
 
-// route is one operation of the API.
+// route is one operation of the API and what a request may bring to it.
 type route struct {
 	method, path string
 	call         call
-	maxBody      int64 // octets; 0: the API's
-	public       bool  // no key is asked for
+	query        []string // names of parameters
+	maxBody      int64    // octets; 0: no body
+	public       bool     // no key is asked for
+}
+
+// strict returns the route with a call that refuses what it would not look at:
+// a caller that sends it expects it to matter.
+func (rt route) strict() route {
+	do := rt.call
+	rt.call = func(r *http.Request) (any, error) {
+		if err := checkQuery(r, rt.query); err != nil {
+			return nil, err
+		}
+		if rt.maxBody == 0 {
+			if err := refuseBody(r); err != nil {
+				return nil, err
+			}
+		}
+		return do(r)
+	}
+	return rt
 }
 
 // routes is every operation; the mux is built from it and nothing else.
 func (a *api) routes() []route {
+	one, many := a.maxBody, batchFactor*a.maxBody
 	return []route{
 		{method: "GET", path: "/openapi.json", call: openAPI, public: true},
 
-		{method: "POST", path: "/v1/broadcast", call: a.send(everyone)},
-		{method: "POST", path: "/v1/users/{user}/messages", call: a.send(named("user", realtime.User))},
-		{method: "POST", path: "/v1/roles/{role}/messages", call: a.send(named("role", realtime.Role))},
-		{method: "POST", path: "/v1/connections/{id}/messages", call: a.send(named("id", realtime.Connection))},
-		{method: "POST", path: "/v1/topics/{topic}/messages", call: a.send(named("topic", realtime.Topic))},
-		{method: "POST", path: "/v1/batch", call: a.batch, maxBody: batchFactor * a.maxBody},
+		{method: "POST", path: "/v1/broadcast", call: a.send(everyone), maxBody: one},
+		{method: "POST", path: "/v1/users/{user}/messages", call: a.send(named("user", realtime.User)), maxBody: one},
+		{method: "POST", path: "/v1/roles/{role}/messages", call: a.send(named("role", realtime.Role)), maxBody: one},
+		{method: "POST", path: "/v1/connections/{id}/messages", call: a.send(named("id", realtime.Connection)), maxBody: one},
+		{method: "POST", path: "/v1/topics/{topic}/messages", call: a.send(named("topic", realtime.Topic)), maxBody: one},
+		{method: "POST", path: "/v1/batch", call: a.batch, maxBody: many},
 
-		{method: "GET", path: "/v1/connections", call: a.connections},
+		{method: "GET", path: "/v1/connections", call: a.connections, query: []string{"user", "role", "topic", "limit", "after"}},
 		{method: "GET", path: "/v1/connections/{id}", call: a.connection},
-		{method: "DELETE", path: "/v1/connections/{id}", call: a.disconnect},
-		{method: "DELETE", path: "/v1/users/{user}/connections", call: a.disconnectUser},
+		{method: "DELETE", path: "/v1/connections/{id}", call: a.disconnect, maxBody: one},
+		{method: "DELETE", path: "/v1/users/{user}/connections", call: a.disconnectUser, maxBody: one},
 		{method: "PUT", path: "/v1/connections/{id}/topics/{topic}", call: a.subscribe},
 		{method: "DELETE", path: "/v1/connections/{id}/topics/{topic}", call: a.unsubscribe},
 
-		{method: "GET", path: "/v1/topics", call: a.topics},
-		{method: "GET", path: "/v1/topics/{topic}/subscribers", call: a.subscribers},
+		{method: "GET", path: "/v1/topics", call: a.topics, query: []string{"prefix", "limit", "after"}},
+		{method: "GET", path: "/v1/topics/{topic}/subscribers", call: a.subscribers, query: []string{"limit", "after"}},
 		{method: "GET", path: "/v1/topics/{topic}/history", call: notImplemented("topics have no history yet")},
 		{method: "GET", path: "/v1/topics/{topic}/presence", call: notImplemented("topics have no presence yet")},
 	}
 }
 
-// handler is what all operations have in common: key, limits and the answer.
+// handler is what all answers have in common: key, limits and form.
 func (a *api) handler(rt route) http.Handler {
-	if rt.maxBody == 0 {
-		rt.maxBody = a.maxBody
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
 		defer cancel()

@@ -42,6 +42,14 @@ func requireBody(r *http.Request) ([]byte, error) {
 	return data, err
 }
 
+// refuseBody is for calls that take no body; the reader's limit is then zero.
+func refuseBody(r *http.Request) error {
+	if _, err := io.ReadAll(r.Body); err != nil {
+		return badRequest("this call takes no body; send none")
+	}
+	return nil
+}
+
 func checkMediaType(header http.Header) error {
 	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return newProblem(http.StatusUnsupportedMediaType, "the Content-Encoding is not supported; send the body as it is")

@@ -25,7 +25,6 @@ func describe(c *realtime.Conn) connectionInfo {
 	info := connectionInfo(c.Info())
 	info.Roles = listed(info.Roles)
 	info.Topics = listed(info.Topics)
-	info.CreatedAt = info.CreatedAt.UTC()
 	info.ExpiresAt = info.ExpiresAt.UTC()
 	if info.ExpiresAt.Year() > 9999 { // beyond RFC 3339, and as good as never
 		info.ExpiresAt = time.Time{}
@@ -56,7 +55,7 @@ type candidate struct {
 
 // connections lists those of this node that match all filters, by id.
 func (a *api) connections(r *http.Request) (any, error) {
-	q, err := parseQuery(r, "user", "role", "topic")
+	q, err := parseQuery(r)
 	if err != nil {
 		return nil, err
 	}

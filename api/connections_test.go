@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -33,8 +34,9 @@ func TestAConnectionIsDescribed(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
 		}
 	}
-	if email := got["metadata"].(object)["email"]; email != "u1@example.com" {
-		t.Errorf("the email is %v", email)
+	metadata := got["metadata"].(object)
+	if metadata["email"] != "u1@example.com" || metadata["connectedAt"] != got["createdAt"] {
+		t.Errorf("the metadata is %v, createdAt %v", metadata, got["createdAt"])
 	}
 	created, err := time.Parse(time.RFC3339Nano, got["createdAt"].(string))
 	if err != nil || time.Since(created).Abs() > time.Minute || created.Location() != time.UTC {
@@ -159,6 +161,32 @@ func TestDisconnect(t *testing.T) {
 	s.call(t, "DELETE", "/v1/users/u1/connections", "").wantText(t, http.StatusOK, `{"disconnected":0}`)
 }
 
+// TestCloseCodes holds what is accepted, the document and the refusal's text
+// against one list.
+func TestCloseCodes(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	d := readDocument(t)
+	allowed := []int{1000, 1001, 1008, 1011, 1012, 1013, 4000, 4001, 4499, 4500, 4503, 4999}
+	refused := []int{-1, 0, 1, 999, 1002, 1003, 1004, 1005, 1006, 1007, 1009, 1010, 1014, 1015, 1016, 2999, 3000, 3999, 5000, 65535, 69536}
+	for _, code := range slices.Concat(allowed, refused) {
+		body := fmt.Sprintf(`{"code":%d}`, code)
+		err := d.validate("order", object{"$ref": "#/components/schemas/CloseOrder"}, object{"code": float64(code)})
+		if documented := err == nil; documented != slices.Contains(allowed, code) {
+			t.Errorf("%d is documented: %v", code, documented)
+		}
+		for _, path := range []string{"/v1/users/nobody/connections", "/v1/connections/" + s.dial(t, "u1").id} {
+			got := s.call(t, "DELETE", path, body)
+			if slices.Contains(allowed, code) {
+				got.want(t, http.StatusOK)
+				continue
+			}
+			got.wantDetail(t, http.StatusBadRequest,
+				fmt.Sprintf("%d is not a close code that may be sent; use 1000, 1001, 1008, 1011, 1012, 1013 or one from 4000 to 4999", code))
+		}
+	}
+}
+
 func TestDisconnectAUserEverywhere(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{}, api.Options{})
@@ -227,6 +255,59 @@ func TestTopics(t *testing.T) {
 	s.call(t, "GET", "/v1/topics/order:1/subscribers", "").
 		wantText(t, http.StatusOK, `{"subscribers":["`+strings.Join(ids, `","`)+`"],"total":2}`)
 	s.call(t, "GET", "/v1/topics/none/subscribers", "").wantText(t, http.StatusOK, `{"subscribers":[],"total":0}`)
+}
+
+func TestSubscribersComeInPages(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	var ids []string
+	for range 5 {
+		id := s.dial(t, "u1").id
+		s.call(t, "PUT", "/v1/connections/"+id+"/topics/a", "").want(t, http.StatusNoContent)
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, test := range []struct {
+		query      string
+		first, end int
+	}{
+		{"", 0, 5},
+		{"?limit=5", 0, 5},
+		{"?limit=2", 0, 2},
+		{"?limit=2&after=" + ids[1], 2, 4},
+		{"?limit=2&after=" + ids[3], 4, 5},
+		{"?after=" + ids[2][:21], 2, 5}, // of a connection that has gone
+		{"?after=" + ids[4], 5, 5},
+	} {
+		want, _ := json.Marshal(ids[test.first:test.end])
+		text := `{"subscribers":` + string(want) + `,"total":5`
+		if test.end < 5 {
+			text += `,"next":"` + ids[test.end-1] + `"`
+		}
+		s.call(t, "GET", "/v1/topics/a/subscribers"+test.query, "").wantText(t, http.StatusOK, text+"}")
+	}
+}
+
+// TestAPageHas100EntriesUnlessToldOtherwise is for all lists.
+func TestAPageHas100EntriesUnlessToldOtherwise(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	for i := range 101 {
+		id := s.dial(t, "u1").id
+		for _, topic := range []string{"a", fmt.Sprint("t", i)} {
+			s.call(t, "PUT", "/v1/connections/"+id+"/topics/"+topic, "").want(t, http.StatusNoContent)
+		}
+	}
+	for path, list := range map[string]string{
+		"/v1/connections?": "connections", "/v1/topics?prefix=t": "topics", "/v1/topics/a/subscribers?": "subscribers",
+	} {
+		for query, want := range map[string]int{"": 100, "&limit=1000": 101} {
+			got := s.call(t, "GET", path+query, "").want(t, http.StatusOK).json
+			if n := len(got[list].([]any)); n != want || got["total"] != 101.0 || (got["next"] == nil) != (want == 101) {
+				t.Errorf("%s%s: %d of %v, next %v", path, query, n, got["total"], got["next"])
+			}
+		}
+	}
 }
 
 // fixed is a verifier that takes any token for one identity.

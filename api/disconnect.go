@@ -15,6 +15,20 @@ type disconnected struct {
 	Disconnected int `json:"disconnected"`
 }
 
+// closeCodes says in words what mayClose decides.
+const closeCodes = "1000, 1001, 1008, 1011, 1012, 1013 or one from 4000 to 4999"
+
+// mayClose reports whether a caller may close connections with the code. Codes
+// of RFC 6455 that blame a peer's frames are the protocol's to send, those from
+// 3000 to 3999 a registered library's.
+func mayClose(code int) bool {
+	switch code {
+	case 1000, 1001, 1008, 1011, 1012, 1013:
+		return true
+	}
+	return code >= 4000 && code <= 4999
+}
+
 // closeOrder is how connections are to be closed.
 type closeOrder struct {
 	code   realtime.CloseCode
@@ -58,17 +72,19 @@ func parseCloseOrder(data []byte) (closeOrder, error) {
 	if err != nil {
 		return order, err
 	}
-	if err := body.member("code", "a number from 4000 to 4999", &order.code); err != nil {
+	code := int(order.code)
+	if err := body.member("code", "a number: "+closeCodes, &code); err != nil {
 		return order, err
 	}
 	if err := body.member("reason", "a string", &order.reason); err != nil {
 		return order, err
 	}
 	switch {
-	case !order.code.Valid():
-		return order, badRequest(`"code": %d is not a close code that may be sent; use one from 4000 to 4999`, order.code)
+	case !mayClose(code):
+		return order, badRequest(`"code": %d is not a close code that may be sent; use %s`, code, closeCodes)
 	case len(order.reason) > maxReason:
 		return order, badRequest(`"reason" has %d octets; at most %d fit into a close frame`, len(order.reason), maxReason)
 	}
+	order.code = realtime.CloseCode(code)
 	return order, nil
 }

@@ -72,7 +72,7 @@ func matches(template, path string) bool {
 		return false
 	}
 	for i := range want {
-		named := strings.HasPrefix(want[i], "{") && got[i] != "" && got[i] != "." && got[i] != ".."
+		named := strings.HasPrefix(want[i], "{") && !slices.Contains([]string{"", ".", "..", "%2F"}, got[i])
 		if !named && want[i] != got[i] {
 			return false
 		}

@@ -13,36 +13,45 @@ const (
 	maxLimit     = 1000
 )
 
-// query is a request's query parameters, each given once at the most.
+// checkQuery refuses parameters other than these, since a filter with a slip in
+// its name would match everything, and any that is given twice.
+func checkQuery(r *http.Request, names []string) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return badRequest("the query cannot be read: %s", err)
+	}
+	for name, given := range values {
+		switch {
+		case len(names) == 0:
+			return badRequest("this call takes no query, but is given %q", name)
+		case !slices.Contains(names, name):
+			return badRequest("the query has the unknown parameter %q; known are %s", name, quoted(names))
+		case len(given) > 1:
+			return badRequest("the query gives %q twice", name)
+		}
+	}
+	return nil
+}
+
+// query is that of a request for a list.
 type query struct {
 	values url.Values
 	limit  int
 	after  string // only what sorts behind it
 }
 
-// parseQuery accepts these parameters beside limit and after. An unknown one is
-// refused, since a filter with a slip in its name would match everything.
-func parseQuery(r *http.Request, names ...string) (query, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return query{}, badRequest("the query cannot be read: %s", err)
-	}
-	names = append(names, "limit", "after")
-	for name, given := range values {
-		switch {
-		case !slices.Contains(names, name):
-			return query{}, badRequest("the query has the unknown parameter %q; known are %s", name, quoted(names))
-		case len(given) > 1:
-			return query{}, badRequest("the query gives %q twice", name)
-		}
-	}
+// parseQuery reads what checkQuery has accepted.
+func parseQuery(r *http.Request) (query, error) {
+	values := r.URL.Query()
 	q := query{values: values, limit: defaultLimit, after: values.Get("after")}
-	if values.Has("limit") {
-		q.limit, err = strconv.Atoi(values.Get("limit"))
-		if err != nil || q.limit < 1 || q.limit > maxLimit {
-			return query{}, badRequest(`"limit" must be a number from 1 to %d`, maxLimit)
-		}
+	if !values.Has("limit") {
+		return q, nil
 	}
+	limit, err := strconv.Atoi(values.Get("limit"))
+	if err != nil || limit < 1 || limit > maxLimit {
+		return q, badRequest(`"limit" must be a number from 1 to %d`, maxLimit)
+	}
+	q.limit = limit
 	return q, nil
 }
 

@@ -60,6 +60,11 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/v1/connections?limit=", ``, 400, `"limit" must be`},
 		{"GET", "/v1/connections?limit=1e2", ``, 400, `"limit" must be`},
 		{"GET", "/v1/connections?usr=u1", ``, 400, `unknown parameter "usr"; known are "user", "role", "topic", "limit", "after"`},
+		{"GET", "/v1/topics/a/subscribers?limit=1001", ``, 400, `"limit" must be a number from 1 to 1000`},
+		{"GET", "/v1/topics/a/subscribers?limit=1&limit=1", ``, 400, `gives "limit" twice`},
+		{"GET", "/v1/nothing?a=1", `x`, 404, "nothing at this path"},
+		{"PUT", "/v1/broadcast?a=1", `x`, 405, "this path takes POST"},
+		{"POST", "/v1/broadcast?a=%zz", message, 400, "the query cannot be read"},
 		{"GET", "/v1/connections?user=u1&user=u2", ``, 400, `gives "user" twice`},
 		{"GET", "/v1/connections?user=", ``, 400, "invalid target: user: it is empty"},
 		{"GET", "/v1/connections?role=", ``, 400, "invalid target: role: it is empty"},
@@ -78,8 +83,8 @@ func TestRefusals(t *testing.T) {
 		{"DELETE", "/v1/connections/" + id, `{"Code":4000}`, 400, `unknown name "Code"`},
 		{"DELETE", "/v1/connections/" + id, `{"code":"4000"}`, 400, `"code" must be a number`},
 		{"DELETE", "/v1/connections/" + id, `{"code":null}`, 400, `"code" must be a number`},
-		{"DELETE", "/v1/connections/" + id, `{"code":70000}`, 400, `"code" must be a number`},
-		{"DELETE", "/v1/connections/" + id, `{"code":0}`, 400, "0 is not a close code"},
+		{"DELETE", "/v1/connections/" + id, `{"code":4000.5}`, 400, `"code" must be a number`},
+		{"DELETE", "/v1/connections/" + id, `{"code":0}`, 400, "0 is not a close code that may be sent; use 1000"},
 		{"DELETE", "/v1/connections/" + id, `{"code":1005}`, 400, "1005 is not a close code"},
 		{"DELETE", "/v1/connections/" + id, `{"code":5000}`, 400, "5000 is not a close code"},
 		{"DELETE", "/v1/connections/" + id, `{"reason":1}`, 400, `"reason" must be a string`},
@@ -110,6 +115,49 @@ func TestRefusals(t *testing.T) {
 	if s.Connection(id) == nil {
 		t.Error("a refused call has disconnected the connection")
 	}
+}
+
+// TestWhatNoOperationLooksAtIsRefused gives each what it does not document.
+func TestWhatNoOperationLooksAtIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	d := readDocument(t)
+	id := s.dial(t, "u1").id
+	for _, o := range d.operations() {
+		path := fill(o.path, id)
+		want := `takes no query, but is given "nothing"`
+		if names := d.queryParameters(o); len(names) > 0 {
+			want = `unknown parameter "nothing"; known are "` + strings.Join(names, `", "`) + `"`
+			s.call(t, o.method, path+"?after=&after=", "").wantDetail(t, http.StatusBadRequest, `gives "after" twice`)
+		}
+		s.call(t, o.method, path+"?nothing=", bodyOf(o)).wantDetail(t, http.StatusBadRequest, want)
+		if o.text["requestBody"] != nil {
+			continue
+		}
+		for _, body := range []string{"{}", " "} {
+			s.call(t, o.method, path, body).wantDetail(t, http.StatusBadRequest, "takes no body")
+			chunked := httptest.NewRequest(o.method, path, io.MultiReader(strings.NewReader(body)))
+			record(t, s.Service, chunked).wantDetail(t, http.StatusBadRequest, "takes no body")
+		}
+		empty := httptest.NewRequest(o.method, path, io.MultiReader())
+		if got := record(t, s.Service, empty); got.status == http.StatusBadRequest {
+			t.Errorf("%s refuses an empty body of unknown length: %s", o.name(), got.text)
+		}
+	}
+	if s.Connection(id) == nil {
+		t.Error("a refused call has disconnected the connection")
+	}
+}
+
+// queryParameters returns the names of those that an operation documents.
+func (d document) queryParameters(o operation) (names []string) {
+	parameters, _ := o.text["parameters"].([]any)
+	for _, p := range parameters {
+		if parameter := d.resolve(p.(object)); parameter["in"] == "query" {
+			names = append(names, parameter["name"].(string))
+		}
+	}
+	return names
 }
 
 func TestMethodsThatAPathDoesNotTake(t *testing.T) {
@@ -275,7 +323,7 @@ func spoiled(o operation, path, body string) (string, string) {
 	switch {
 	case body != "":
 		return path, `{"a":1,"a":2}`
-	case strings.Contains(o.path, "{topic}"):
+	case o.method != http.MethodGet:
 		return strings.Replace(path, "order:1", "a::b", 1), ""
 	}
 	return path + "?limit=x", ""

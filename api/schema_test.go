@@ -30,6 +30,9 @@ func (d document) validate(at string, schema object, value any) error {
 	if want, ok := schema["type"].(string); ok && typeOf(value, want) != want {
 		return fmt.Errorf("%s is %v, not of type %s", at, value, want)
 	}
+	if options, ok := schema["enum"].([]any); ok && !slices.Contains(options, value) {
+		return fmt.Errorf("%s is %v, none of %v", at, value, options)
+	}
 	if want, ok := schema["const"]; ok && !reflect.DeepEqual(want, value) {
 		return fmt.Errorf("%s is %v, not %v", at, value, want)
 	}
@@ -51,6 +54,9 @@ func (d document) validate(at string, schema object, value any) error {
 	case float64:
 		if least, ok := schema["minimum"].(float64); ok && v < least {
 			return fmt.Errorf("%s is %v, less than %v", at, v, least)
+		}
+		if most, ok := schema["maximum"].(float64); ok && v > most {
+			return fmt.Errorf("%s is %v, more than %v", at, v, most)
 		}
 	}
 	return nil
@@ -142,6 +148,9 @@ func TestSchemasAreChecked(t *testing.T) {
 		{"Address", object{"user": "u1"}, true},
 		{"Address", object{"user": "u1", "role": "r"}, false},
 		{"Address", object{"everyone": false}, false},
+		{"CloseOrder", object{"code": 1000.0}, true},
+		{"CloseOrder", object{"code": 1002.0}, false},
+		{"CloseOrder", object{"code": 5000.0}, false},
 		{"Problem", object{"type": "urn:other", "title": "", "status": 400.0, "detail": ""}, false},
 	} {
 		err := d.validate("value", object{"$ref": "#/components/schemas/" + c.schema}, c.value)

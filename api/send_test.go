@@ -91,6 +91,24 @@ func TestNamesInPathsMayBeAnything(t *testing.T) {
 	}
 }
 
+// TestNamesThatGetLostInPaths shows which paths lead nowhere, and the way round.
+func TestNamesThatGetLostInPaths(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, api.Options{})
+	for name, written := range map[string]string{".": ".", "..": "..", "/": "%2F"} {
+		c := s.dial(t, name, name)
+		s.call(t, "POST", "/v1/users/"+written+"/messages", message).wantDetail(t, http.StatusNotFound, "nothing at this path")
+		s.call(t, "POST", "/v1/batch", fmt.Sprintf(
+			`{"messages":[{"to":{"user":%q},"message":{"type":"t"}},{"to":{"role":%q},"message":{"type":"t"}}]}`, name, name)).
+			wantText(t, http.StatusOK, `{"results":[{"recipients":1},{"recipients":1}]}`)
+		found := s.call(t, "GET", "/v1/connections?user="+url.QueryEscape(name), "").want(t, http.StatusOK)
+		if ids := idsOf(found); len(ids) != 1 || ids[0] != c.id {
+			t.Errorf("%q: found %v, want %s", name, ids, c.id)
+		}
+		s.call(t, "DELETE", "/v1/connections/"+c.id, "").wantText(t, http.StatusOK, `{"disconnected":1}`)
+	}
+}
+
 func TestMessagesOfOneCallerArriveInOrder(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{}, api.Options{})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"boundary-app.org/realtime/wire"
@@ -20,7 +21,7 @@ type topicInfo struct {
 
 // topics lists those with subscribers on this node, sorted.
 func (a *api) topics(r *http.Request) (any, error) {
-	q, err := parseQuery(r, "prefix")
+	q, err := parseQuery(r)
 	if err != nil {
 		return nil, err
 	}
@@ -42,14 +43,25 @@ func (a *api) topics(r *http.Request) (any, error) {
 type subscriberList struct {
 	Subscribers []string `json:"subscribers"`
 	Total       int      `json:"total"`
+	Next        string   `json:"next,omitempty"`
 }
 
 // subscribers lists the ids of a topic's connections on this node, sorted.
 func (a *api) subscribers(r *http.Request) (any, error) {
+	q, err := parseQuery(r)
+	if err != nil {
+		return nil, err
+	}
 	topic := r.PathValue("topic")
 	if err := wire.CheckTopic(topic); err != nil {
 		return nil, err
 	}
 	ids := a.svc.TopicSubscribers(topic)
-	return subscriberList{Subscribers: ids, Total: len(ids)}, nil
+	list := subscriberList{Total: len(ids)}
+	first, found := slices.BinarySearch(ids, q.after)
+	if found {
+		first++
+	}
+	list.Subscribers, list.Next = page(q, ids[first:], func(id string) string { return id })
+	return list, nil
 }

@@ -43,7 +43,7 @@ var (
 	// so far. The token may be good; the client should try again.
 	ErrUnavailable = errors.New("auth: no keys to verify with yet")
 	// ErrTwoCredentials says that a request carries more than one token.
-	ErrTwoCredentials = errors.New("auth: more than one credential: send the token once, " +
+	ErrTwoCredentials = errors.New("more than one credential: send the token once, " +
 		"as query parameter, as Authorization header or as subprotocol entry")
 )
 

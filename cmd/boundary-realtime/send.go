@@ -57,13 +57,30 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	address := strings.TrimRight(cmp.Or(c.API, p.lookup(config.EnvAPIURL), defaultAPI), "/")
+	address, err := c.address(p)
+	if err != nil {
+		return err
+	}
 	answer, err := post(ctx, address+path, key, body)
 	if err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 	_, err = fmt.Fprintf(p.stdout, "%s\n", bytes.TrimSpace(answer))
 	return err
+}
+
+// address returns where the server is, without a slash at the end. An error does
+// not quote it: it may hold a password.
+func (c *sendCommand) address(p *program) (string, error) {
+	address := cmp.Or(c.API, p.lookup(config.EnvAPIURL), defaultAPI)
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return "", wrongUsage("--api or REALTIME_API_URL is not the URL of a server; write it as %s", defaultAPI)
+	}
+	if u.User != nil || strings.ContainsAny(address, "?#") {
+		return "", wrongUsage("--api or REALTIME_API_URL holds a user name, a query or a fragment; write it as %s", defaultAPI)
+	}
+	return strings.TrimRight(address, "/"), nil
 }
 
 func apiKey(cfg *config.Config) (config.Secret, error) {

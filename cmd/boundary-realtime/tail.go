@@ -43,8 +43,7 @@ func (c *tailCommand) Run(ctx context.Context, p *program) error {
 			if c.TokenFile == "" {
 				return token, nil
 			}
-			secret, err := config.ReadSecret(c.TokenFile)
-			return string(secret), err
+			return readToken(c.TokenFile)
 		},
 		Out:    p.stdout,
 		Status: p.stderr,

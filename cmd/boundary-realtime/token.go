@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
@@ -28,7 +30,7 @@ type mintCommand struct {
 }
 
 // Run prints a token.
-func (c *mintCommand) Run(p *program) error {
+func (c *mintCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := p.load(c.Config)
 	if err != nil {
 		return err
@@ -41,7 +43,7 @@ func (c *mintCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	token, err := auth.Mint([]byte(secret), claims)
+	token, err := c.sign(ctx, cfg, secret, claims)
 	if err != nil {
 		return err
 	}
@@ -49,9 +51,57 @@ func (c *mintCommand) Run(p *program) error {
 	return err
 }
 
+// sign returns a token that a server with this configuration and secret takes.
+func (c *mintCommand) sign(ctx context.Context, cfg *config.Config, secret config.Secret, claims map[string]any) (string, error) {
+	method, err := signingMethod(cfg.JWT)
+	if err != nil {
+		return "", err
+	}
+	own := *cfg
+	own.JWT.HMACSecret, own.JWT.HMACSecretFile, own.JWT.Algorithm = secret, "", method.Alg()
+	own.JWT.PublicKeyFile, own.JWT.JWKSURL = "", ""
+	options, err := own.Auth()
+	if err != nil {
+		return "", err
+	}
+	verifier, err := auth.New(options)
+	if err != nil {
+		return "", fmt.Errorf("token mint: %w", err)
+	}
+	defer func() { _ = verifier.Close() }() // it has nothing to fail with
+	token, err := jwt.NewWithClaims(method, jwt.MapClaims(claims)).SignedString([]byte(secret))
+	if err != nil {
+		return "", fmt.Errorf("token mint: %w", err)
+	}
+	if _, err := verifier.Verify(ctx, token); err != nil {
+		return "", fmt.Errorf("token mint: the server would refuse this token: %w", err)
+	}
+	return token, nil
+}
+
+// signingMethod returns the algorithm that the server uses with its secret. One
+// that is for public keys leaves the secret the usual one.
+func signingMethod(cfg config.JWT) (*jwt.SigningMethodHMAC, error) {
+	switch cfg.Algorithm {
+	case "", "HS256":
+		return jwt.SigningMethodHS256, nil
+	case "HS384":
+		return jwt.SigningMethodHS384, nil
+	case "HS512":
+		return jwt.SigningMethodHS512, nil
+	}
+	if cfg.PublicKeyFile == "" && cfg.JWKSURL == "" {
+		return nil, wrongUsage("jwt_algorithm is %q, but a secret signs with HS256, HS384 or HS512; set one of them, or none", cfg.Algorithm)
+	}
+	return jwt.SigningMethodHS256, nil
+}
+
 func (c *mintCommand) secret(cfg *config.Config) (secret config.Secret, err error) {
 	if c.SecretFile != "" {
-		return config.ReadSecret(c.SecretFile)
+		if secret, err = config.ReadSecret(c.SecretFile); err != nil {
+			err = fmt.Errorf("--secret-file: %w", err)
+		}
+		return secret, err
 	}
 	if secret, err = cfg.HMACSecret(); err == nil && secret == "" {
 		err = wrongUsage("no secret to sign with: set REALTIME_JWT_HMAC_SECRET or REALTIME_JWT_HMAC_SECRET_FILE, or give --secret-file")
@@ -84,8 +134,9 @@ func (c *mintCommand) claims(cfg config.JWT, now time.Time) (map[string]any, err
 }
 
 type inspectCommand struct {
-	Token  string `arg:"" optional:"" help:"The token; - reads it from standard input. Default: $REALTIME_TOKEN."`
-	Config string `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
+	Input     string `arg:"" optional:"" help:"- reads the token from standard input, also where REALTIME_TOKEN is set."`
+	TokenFile string `placeholder:"FILE" help:"File that holds the token. Default: $REALTIME_TOKEN, else standard input."`
+	Config    string `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
 }
 
 // Run prints the token's content, and the verdict of the configured keys.
@@ -117,18 +168,30 @@ func (c *inspectCommand) Run(ctx context.Context, p *program) error {
 }
 
 func (c *inspectCommand) token(p *program) (string, error) {
-	token := c.Token
-	if token == "" {
-		token = p.lookup(config.EnvToken)
+	switch {
+	case c.Input != "" && c.Input != "-":
+		return "", wrongUsage("a token is no argument: every user of the machine can read arguments, and the shell keeps them; " +
+			"pass it through standard input, or give --token-file")
+	case c.Input == "-" && c.TokenFile != "":
+		return "", wrongUsage("give either - or --token-file")
+	case c.TokenFile != "":
+		return readToken(c.TokenFile)
+	case c.Input == "" && p.lookup(config.EnvToken) != "":
+		return p.lookup(config.EnvToken), nil
 	}
-	switch token {
-	case "":
-		return "", wrongUsage("no token: give it, or - to read it from standard input, or set REALTIME_TOKEN")
-	case "-":
-		data, err := p.readInput()
-		return trimLine(data), err
+	data, err := p.readInput()
+	if err == nil && trimLine(data) == "" {
+		err = wrongUsage("no token: pass it through standard input, or give --token-file, or set REALTIME_TOKEN")
 	}
-	return token, nil
+	return trimLine(data), err
+}
+
+func readToken(file string) (string, error) {
+	token, err := config.ReadSecret(file)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	return string(token), nil
 }
 
 func (p *program) printIndented(name string, data json.RawMessage) error {
@@ -184,7 +247,7 @@ func (p *program) verify(ctx context.Context, cfg *config.Config, token string) 
 	if err != nil {
 		return err
 	}
-	if len(options.HMACSecret) == 0 && len(options.PublicKey) == 0 && options.JWKSURL == "" {
+	if !config.HasKey(options) {
 		_, err = fmt.Fprintln(p.stdout, "NOT VERIFIED: no key is configured, so anybody can have written this")
 		return err
 	}

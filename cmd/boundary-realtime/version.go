@@ -1,18 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 )
 
+// version is set by the linker in `make build`; empty: ask the build info.
+var version string
+
 type versionCommand struct{}
 
 // Run prints what this program was built from.
 func (versionCommand) Run(p *program) error {
-	version, revision := "unknown", ""
+	module, revision := "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+		module = info.Main.Version
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				revision = ", commit " + s.Value
@@ -20,6 +24,6 @@ func (versionCommand) Run(p *program) error {
 		}
 	}
 	_, err := fmt.Fprintf(p.stdout, "boundary-realtime %s (%s, %s/%s%s)\n",
-		version, runtime.Version(), runtime.GOOS, runtime.GOARCH, revision)
+		cmp.Or(version, module, "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, revision)
 	return err
 }

@@ -63,7 +63,7 @@ func (s *shard) addChunk(c *Conn, chunk []byte) {
 // open writes the first frame, then what was held back.
 func (s *shard) open(t *task) {
 	c := t.conn
-	s.unload(len(t.msg.frame))
+	s.unload(len(t.msg.frame), 1)
 	if c.state != opening {
 		return
 	}
@@ -129,6 +129,7 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 	if c.out != nil {
 		for _, chunk := range c.out.held { // never opened: it must not be the first frame
 			s.resize(c, -len(chunk)-chunkCost)
+			s.engine.metrics.Drops.WithLabelValues(metrics.DropClosed).Inc()
 		}
 		c.out.held = nil
 	}
@@ -201,6 +202,7 @@ func (s *shard) bury(c *Conn) {
 		c.out = nil
 	}
 	c.in = socket.Reader{}
+	delete(s.busy, c)
 	if c.offLoop != nil {
 		c.offLoop.close(s.engine)
 	} else {

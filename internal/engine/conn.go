@@ -318,6 +318,9 @@ func (c *Conn) retire(code uint16, reason string) bool {
 		}
 	}
 	c.retired = true
+	if c.mail != nil {
+		c.mail.makeRoom()
+	}
 	c.mu.Unlock()
 
 	e.index.remove(c)

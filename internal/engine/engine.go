@@ -106,7 +106,7 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 	e.prepare(c, spec)
 	arrived := task{run: (*shard).attach, conn: c, arg: &arrival{spec.Prelude, spec.Buffered}}
 	if spec.Transport != nil {
-		c.offLoop = newOffLoop(&transportLink{transport: spec.Transport})
+		c.offLoop = newOffLoop(&transportLink{engine: e, transport: spec.Transport})
 		c.options |= optTransport
 	} else if fd, ok := c.shard.adopt(spec.Conn); ok {
 		c.fd = int32(fd)

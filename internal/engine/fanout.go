@@ -128,7 +128,7 @@ func (s *shard) finish(l *list) {
 	if s.run == f {
 		s.run = nil
 	}
-	s.unload(f.octets)
+	s.unload(f.octets, len(f.msgs))
 	for _, m := range f.msgs {
 		s.engine.metrics.FanoutSeconds.Observe(time.Since(m.sentAt).Seconds())
 	}

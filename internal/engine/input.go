@@ -50,6 +50,10 @@ func (s *shard) heard(c *Conn) {
 	if c.flags&flagPinged != 0 {
 		c.flags &^= flagPinged
 		c.due = s.tick() + ticks(s.engine.cfg.PingInterval)
+		delete(s.busy, c)
+		if c.due < c.wake {
+			s.reschedule(c)
+		}
 	}
 }
 

@@ -15,6 +15,14 @@ type mailbox struct {
 	room   chan struct{} // closed when it is full no more; for who waits in Receive
 }
 
+// makeRoom wakes who waits in Receive.
+func (b *mailbox) makeRoom() {
+	if b.room != nil {
+		close(b.room)
+		b.room = nil
+	}
+}
+
 // mail is one call of the handler.
 type mail struct {
 	data []byte
@@ -95,10 +103,7 @@ func (c *Conn) nextMail() (m mail, ok bool) {
 	b.octets -= len(m.data)
 	if b.full && len(b.queue) <= mailLow {
 		b.full = false
-		if b.room != nil {
-			close(b.room)
-			b.room = nil
-		}
+		b.makeRoom()
 		c.shard.post(task{run: (*shard).resume, conn: c})
 	}
 	return m, true

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type offLoop struct {
 
 	// owned by the loop
 	writing bool
+	since   tick // when the writer last made progress, or began
 	idle    bool // the reader waits for more
 	parked  bool // there is no reader; the poller waits
 }
@@ -130,23 +133,41 @@ func (s *shard) delivered(t *task) {
 	}
 }
 
+// pieceSize is about how much a writer takes at a time. What it has taken cannot
+// be dropped any more, and that it has written it is a sign of life.
+const pieceSize = 64 << 10
+
 // flushOffLoop starts a writer for what waits, unless one is at work.
 func (s *shard) flushOffLoop(c *Conn) {
 	o, b := c.offLoop, c.out
 	if o.writing || len(b.chunks) == 0 {
 		return
 	}
-	o.writing = true
-	frames := b.chunks
-	b.chunks = nil
-	for _, f := range frames {
-		b.flying += len(f) + chunkCost
+	o.writing, o.since = true, s.tick()
+	n := 0
+	for n < len(b.chunks) && (n == 0 || b.flying+len(b.chunks[n]) <= pieceSize) {
+		b.flying += len(b.chunks[n]) + chunkCost
+		n++
 	}
+	frames := b.chunks[:n:n]
+	b.chunks = b.chunks[n:]
 	s.engine.workers.Go(func() {
 		err := o.link.write(frames)
 		s.post(task{run: (*shard).wrote, conn: c, arg: err})
 	})
 }
+
+// keepsUp reports whether a writer off the loop is at work and getting on. What
+// the kernel buffers for a socket of the loop's has to wait for it here, so a
+// backlog may for a while be as large as that would be.
+func (o *offLoop) keepsUp(waiting, limit int, now tick) bool {
+	return o.writing && now-o.since < ticks(stallTime) && waiting <= kernelShare*limit
+}
+
+const (
+	stallTime   = 200 * time.Millisecond
+	kernelShare = 4
+)
 
 // wrote takes the result of a writer.
 func (s *shard) wrote(t *task) {
@@ -157,7 +178,13 @@ func (s *shard) wrote(t *task) {
 	c.offLoop.writing = false
 	s.resize(c, -c.out.flying)
 	c.out.flying = 0
+	if t.arg == nil && len(c.out.chunks) > 0 {
+		s.heard(c) // the peer has taken something; a ping that it owes us a pong for still waits
+	}
 	switch {
+	case t.arg == errPanicked:
+		c.retire(socket.CloseInternal, errPanicked.Error())
+		s.doom(c)
 	case t.arg != nil:
 		s.doom(c)
 	case len(c.out.chunks) > 0:
@@ -214,10 +241,26 @@ func (l *netLink) shut() {
 func (l *netLink) close() { _ = l.conn.Close() }
 
 // transportLink is an application's own transport. It gets texts, not frames.
+// A panic of the application's becomes an error, and ends this connection alone.
 type transportLink struct {
+	engine    *Engine
 	transport Transport
 	closing   sync.Once
 }
+
+// guard runs one call of the application's.
+func (l *transportLink) guard(name string, call func() error) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			l.engine.metrics.CallbackPanics.Inc()
+			l.engine.log.Error("a transport panicked", "call", name, "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	return call()
+}
+
+var errPanicked = errors.New("the transport panicked")
 
 func (l *transportLink) write(frames [][]byte) error {
 	for _, chunk := range frames {
@@ -241,7 +284,7 @@ func (l *transportLink) writeOne(op socket.Opcode, body []byte) error {
 		}
 		return l.end(uint16(body[0])<<8|uint16(body[1]), string(body[2:]))
 	case socket.OpText, socket.OpBinary:
-		return l.transport.Send(body)
+		return l.guard("Send", func() error { return l.transport.Send(body) })
 	}
 	return nil
 }
@@ -250,6 +293,8 @@ func (l *transportLink) shut()  {}
 func (l *transportLink) close() { _ = l.end(socket.CloseAbnormal, "") }
 
 func (l *transportLink) end(code uint16, reason string) (err error) {
-	l.closing.Do(func() { err = l.transport.Close(code, reason) })
+	l.closing.Do(func() {
+		err = l.guard("Close", func() error { return l.transport.Close(code, reason) })
+	})
 	return err
 }

@@ -44,15 +44,20 @@ func (s *shard) push(c *Conn, chunk []byte) {
 
 // bound ends a connection whose backlog has grown over the limit.
 func (s *shard) bound(c *Conn) {
-	if c.out.size <= s.engine.cfg.MaxBacklog {
+	limit := s.engine.cfg.MaxBacklog
+	if c.out.size-c.out.flying <= limit {
 		return
 	}
 	if c.flags&flagArmed == 0 && c.state == open {
 		s.flush(c) // it may only be a long turn, not a slow reader
 	}
-	if c.out != nil && c.out.size > s.engine.cfg.MaxBacklog {
-		s.tooSlow(c)
+	if c.out == nil || c.out.size-c.out.flying <= limit {
+		return
 	}
+	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, limit, s.tick()) {
+		return
+	}
+	s.tooSlow(c)
 }
 
 // add puts a chunk into the backlog, whatever its size.
@@ -271,7 +276,7 @@ func countFrames(chunk []byte) (n int) {
 // sendOne writes a message to one connection.
 func (s *shard) sendOne(t *task) {
 	c, m := t.conn, t.msg
-	s.unload(len(m.frame))
+	s.unload(len(m.frame), 1)
 	if c.state > open {
 		s.engine.metrics.Drops.WithLabelValues(metrics.DropClosed).Inc()
 		return

@@ -36,6 +36,7 @@ type shard struct {
 	buf     []byte  // what is read
 	scratch []byte  // small chunks on their way to one write
 	wheel   wheel
+	busy    map[*Conn]uint64 // connections that owe a pong behind other data: what they had acknowledged
 	now     time.Time
 	serial  int32 // generation of the newest connection
 	stopped bool
@@ -76,6 +77,13 @@ type task struct {
 // arrival is the argument of attach.
 type arrival struct{ prelude, buffered []byte }
 
+const (
+	// taskCost is what a message in an inbox costs besides its frame.
+	taskCost = 256
+	// tasksKept is how many tasks an inbox keeps room for.
+	tasksKept = 4096
+)
+
 // inbox is how everybody else speaks to a loop.
 type inbox struct {
 	mu     sync.Mutex
@@ -91,6 +99,7 @@ func newShard(e *Engine) *shard {
 		inbox:   inbox{wake: make(chan struct{}, 1)},
 		wheel:   newWheel(),
 		now:     e.start,
+		busy:    map[*Conn]uint64{},
 		scratch: make([]byte, 0, scratchSize),
 		ready:   make(chan []poll.Event),
 		handled: make(chan struct{}),
@@ -102,7 +111,7 @@ func newShard(e *Engine) *shard {
 func (s *shard) post(t task) {
 	in := &s.inbox
 	if t.msg != nil {
-		in.load.Add(int64(len(t.msg.frame)))
+		in.load.Add(int64(len(t.msg.frame) + taskCost))
 	}
 	in.mu.Lock()
 	first := len(in.tasks) == 0
@@ -140,9 +149,10 @@ func (s *shard) admit(ctx context.Context) error {
 	return nil
 }
 
-// unload notes that octets of messages have been dealt with.
-func (s *shard) unload(octets int) {
+// unload notes that messages with so many octets have been dealt with.
+func (s *shard) unload(octets, messages int) {
 	in := &s.inbox
+	octets += messages * taskCost
 	after := in.load.Add(-int64(octets))
 	limit := int64(s.engine.cfg.MaxInbox)
 	if after > limit || after+int64(octets) <= limit {
@@ -198,6 +208,9 @@ func (s *shard) take(spare []task) []task {
 		} else {
 			t.run(s, t)
 		}
+	}
+	if cap(tasks) > tasksKept {
+		return nil
 	}
 	clear(tasks)
 	return tasks

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"boundary-app.org/realtime/internal/poll"
 	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
@@ -11,7 +12,12 @@ import (
 const (
 	tickLength = 20 * time.Millisecond
 	buckets    = 2048 // about 41 s; what is due later goes round again
+	bucketKept = 64   // entries that a bucket keeps room for
 )
+
+// farthest is how far ahead an expiry is put on the wheel: ticks are few, and
+// wall clocks are set.
+const farthest = time.Hour
 
 // tick is a time in steps of tickLength since the engine started.
 type tick uint32
@@ -87,7 +93,7 @@ func (w *wheel) turn(now tick, due func(entry)) {
 				*bucket = append(*bucket, e)
 			}
 		}
-		if *bucket == nil {
+		if *bucket == nil && cap(entries) <= bucketKept {
 			*bucket = entries[:0]
 		}
 	}
@@ -149,6 +155,10 @@ func (s *shard) ping(c *Conn, now tick) {
 		return
 	}
 	cfg := &s.engine.cfg
+	if c.flags&flagPinged != 0 && s.gettingOn(c) {
+		c.due = now + ticks(cfg.PongTimeout)
+		return
+	}
 	if c.flags&flagPinged != 0 {
 		s.closeNow(c, uint16(wire.CloseNoPong), "no answer to a ping")
 		return
@@ -166,7 +176,31 @@ func (s *shard) ping(c *Conn, now tick) {
 	if c.state <= open {
 		c.flags |= flagPinged
 		c.due = now + ticks(cfg.PongTimeout)
+		s.noteBusy(c)
 	}
+}
+
+// noteBusy remembers, for a connection whose socket still holds data when the
+// ping is sent, how much its peer has acknowledged: the pong comes after all that.
+func (s *shard) noteBusy(c *Conn) {
+	if c.fd < 0 {
+		return
+	}
+	if acked, pending := poll.Acknowledged(int(c.fd)); pending {
+		s.busy[c] = acked
+	}
+}
+
+// gettingOn reports whether a connection that owes a pong has at least
+// acknowledged some of what came before the ping since the last look.
+func (s *shard) gettingOn(c *Conn) bool {
+	before, known := s.busy[c]
+	if !known {
+		return false
+	}
+	acked, _ := poll.Acknowledged(int(c.fd))
+	s.busy[c] = acked
+	return acked > before
 }
 
 // schedulePing starts the pings of a new connection at a random time of its
@@ -211,8 +245,8 @@ func (s *shard) nextDue(c *Conn) (at tick, ok bool) {
 		at, ok = c.due, true
 	}
 	if c.expires != 0 {
-		closes := time.UnixMilli(s.closesAt(c)).Sub(s.engine.start)
-		if due := ticks(max(closes, 0)); !ok || due < at {
+		left := time.Duration(s.closesAt(c)-s.now.UnixMilli()) * time.Millisecond
+		if due := s.tick() + ticks(min(max(left, 0), farthest)); !ok || due < at {
 			at, ok = due, true
 		}
 	}

@@ -177,6 +177,16 @@ func result(n uintptr, errno syscall.Errno) (int, error) {
 	return 0, errno
 }
 
+// Acknowledged returns how many octets the peer has acknowledged, and whether
+// the socket holds octets that it has not. Both are zero for what is not TCP.
+func Acknowledged(fd int) (octets uint64, pending bool) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, false
+	}
+	return info.Bytes_acked, info.Unacked > 0 || info.Notsent_bytes > 0
+}
+
 // CloseWrite sends the end of the stream and leaves the other direction open.
 func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
 

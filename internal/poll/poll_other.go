@@ -48,6 +48,9 @@ func Write(int, []byte) (int, error) { return 0, errUnsupported }
 // Writev fails with an error.
 func Writev(int, [][]byte) (int, error) { return 0, errUnsupported }
 
+// Acknowledged returns nothing.
+func Acknowledged(int) (octets uint64, pending bool) { return 0, false }
+
 // CloseWrite fails with an error.
 func CloseWrite(int) error { return errUnsupported }
 

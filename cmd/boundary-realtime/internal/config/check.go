@@ -20,7 +20,8 @@ func (c *Config) Check() error {
 	c.checkListeners(&problems)
 	for _, origin := range c.Access.AllowedOrigins {
 		if !isOrigin(origin) {
-			problems.add("allowed_origins: %q is not an origin; write it as https://app.example.com, without a path", origin)
+			problems.add("allowed_origins: %q is not an origin; list each as scheme://host or scheme://host:port, "+
+				"such as https://app.example.com: there are no wildcards and no paths", origin)
 		}
 	}
 	if c.Limits.Backlog < c.Limits.MessageSize {
@@ -31,6 +32,10 @@ func (c *Config) Check() error {
 }
 
 func (c *Config) checkKeys(problems *Problems) {
+	if c.Dev {
+		c.checkDevKeys(problems)
+		return
+	}
 	if _, err := c.APIKeys(); err != nil {
 		problems.add("%v", err)
 	}
@@ -39,11 +44,13 @@ func (c *Config) checkKeys(problems *Problems) {
 		problems.add("%v", err)
 		return
 	}
-	if !hasKey(options) {
-		if !c.Dev {
-			problems.add("there is no way to verify tokens: set REALTIME_JWT_HMAC_SECRET (or REALTIME_JWT_HMAC_SECRET_FILE), " +
-				"REALTIME_JWT_PUBLIC_KEY_FILE or REALTIME_JWKS_URL; to just try it, use serve --dev")
-		}
+	if !HasKey(options) {
+		problems.add("there is no way to verify tokens: set REALTIME_JWT_HMAC_SECRET (or REALTIME_JWT_HMAC_SECRET_FILE), " +
+			"REALTIME_JWT_PUBLIC_KEY_FILE or REALTIME_JWKS_URL; to just try it, use serve --dev")
+		return
+	}
+	if u, err := url.Parse(c.JWT.JWKSURL); err == nil && u.User != nil {
+		problems.add("jwks_url: it holds a user name or password, which is not supported; key sets are public, so publish it without")
 		return
 	}
 	options.Log = slog.New(slog.DiscardHandler)
@@ -56,7 +63,9 @@ func (c *Config) checkKeys(problems *Problems) {
 	_ = verifier.Close() // it has nothing to fail with
 }
 
-func hasKey(o auth.Options) bool {
+// HasKey reports whether there is a key, or a place to get keys from, to verify
+// tokens with.
+func HasKey(o auth.Options) bool {
 	return len(o.HMACSecret) > 0 || len(o.PublicKey) > 0 || o.JWKSURL != ""
 }
 
@@ -101,16 +110,42 @@ func (c *Config) checkListeners(problems *Problems) {
 		problems.add("tls_cert_file and tls_key_file belong together; set both or none")
 	case l.TLSCertFile != "":
 		if _, err := tls.LoadX509KeyPair(l.TLSCertFile, l.TLSKeyFile); err != nil {
-			problems.add("tls_cert_file: %v", err)
+			problems.add("tls_cert_file and tls_key_file: %v", cause(err))
 		}
 	}
 	if c.Dev {
-		c.checkDev(problems)
+		c.checkDevListeners(problems)
+		return
+	}
+	// Keys that cannot be read are a problem told already.
+	if keys, err := c.APIKeys(); err == nil && len(keys) == 0 && l.Admin != Off && !IsLoopback(l.Admin) {
+		problems.add("admin_listen: %q is not a loopback address, and metrics and profiles are shown to the holders of an API key only; "+
+			"set REALTIME_API_KEY or REALTIME_API_KEY_FILE, or listen on 127.0.0.1", l.Admin)
 	}
 }
 
-// checkDev keeps dev mode, which gives tokens to whoever asks, on this machine.
-func (c *Config) checkDev(problems *Problems) {
+// checkDevKeys keeps keys that count elsewhere away from dev mode, which shows
+// its keys to whoever asks.
+func (c *Config) checkDevKeys(problems *Problems) {
+	var given []string
+	for _, name := range []string{
+		"jwt_hmac_secret", "jwt_hmac_secret_file", "jwt_public_key_file", "jwks_url", "api_key", "api_key_file",
+	} {
+		if s, known := findSetting(name); known && s.field(c).String() != "" {
+			given = append(given, s.env())
+		}
+	}
+	if len(given) > 0 {
+		problems.add("dev mode makes its own keys and gives them to whoever asks: unset %s, or leave --dev (REALTIME_DEV) out",
+			strings.Join(given, ", "))
+	}
+	if c.JWT.Algorithm != "" && c.JWT.Algorithm != "HS256" {
+		problems.add("jwt_algorithm: dev mode signs its tokens with HS256; leave the setting out")
+	}
+}
+
+// checkDevListeners keeps dev mode on this machine.
+func (c *Config) checkDevListeners(problems *Problems) {
 	for _, l := range []struct{ name, address string }{
 		{"listen", c.Listener.Public}, {"admin_listen", c.Listener.Admin},
 	} {
@@ -118,9 +153,6 @@ func (c *Config) checkDev(problems *Problems) {
 			problems.add("%s: %q is not a loopback address; dev mode gives tokens to whoever asks, so it listens on 127.0.0.1 only",
 				l.name, l.address)
 		}
-	}
-	if c.JWT.Algorithm != "" && c.JWT.Algorithm != "HS256" && c.JWT.PublicKeyFile == "" && c.JWT.JWKSURL == "" {
-		problems.add("jwt_algorithm: dev mode signs its tokens with HS256; leave the setting out")
 	}
 }
 
@@ -136,5 +168,6 @@ func IsLoopback(address string) bool {
 
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && text == u.Scheme+"://"+u.Host
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		text == u.Scheme+"://"+u.Host && !strings.HasSuffix(text, ":") && !strings.Contains(text, "*")
 }

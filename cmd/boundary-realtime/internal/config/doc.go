@@ -4,7 +4,8 @@
 // One table, settings, is the source of all of it: the setting ping_interval is
 // the key ping_interval of the YAML file, the variable REALTIME_PING_INTERVAL
 // and the flag --ping-interval. A flag is stronger than the environment, the
-// environment is stronger than the file. A secret has no flag, since arguments
+// environment is stronger than the file, and a secret replaces a weaker source's
+// file for it, and the reverse. A secret has no flag, since arguments
 // are visible to every user of the machine.
 //
 // The package starts nothing and logs nothing, and no error of it quotes a

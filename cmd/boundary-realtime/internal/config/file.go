@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -16,28 +17,37 @@ const maxFile = 1 << 20
 func readFile(path string, problems *Problems) []entry {
 	data, err := readLimited(path, maxFile)
 	if err != nil {
-		problems.add("%v", err)
+		problems.add("%s: %v", path, err)
 		return nil
 	}
 	return parseFile(path, data, problems)
 }
 
 // readLimited reads a file that is expected to be small, so that a wrong path
-// such as /dev/zero is an error and not the end of the memory.
+// such as /dev/zero is an error and not the end of the memory. No error of it
+// names the path: it may be a secret that was given where its file belongs.
 func readLimited(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, cause(err)
 	}
 	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
-		return nil, err
+		return nil, cause(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: longer than %d octets", path, limit)
+		return nil, fmt.Errorf("longer than %d octets", limit)
 	}
 	return data, nil
+}
+
+// cause returns why a file cannot be read, without its path.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // parseFile reads one YAML mapping of settings to scalars or lists of scalars.

@@ -86,4 +86,33 @@ func (c *Config) apply(origin string, entries []entry, problems *Problems) {
 		}
 		c.origins[e.setting.name] = origin
 	}
+	c.displaceRivals(entries)
+}
+
+// displaceRivals lets a source that gives a secret, or a file for it, replace
+// what a weaker one says of either. If a source gives both, both stay, for Check
+// to complain of.
+func (c *Config) displaceRivals(entries []entry) {
+	given := map[string]bool{}
+	for _, e := range entries {
+		given[e.setting.name] = e.text != ""
+	}
+	for _, s := range settings {
+		rival, known := findSetting(s.name + "_file")
+		if !known {
+			continue
+		}
+		if given[s.name] && !given[rival.name] {
+			c.unset(rival)
+		}
+		if given[rival.name] && !given[s.name] {
+			c.unset(s)
+		}
+	}
+}
+
+// unset is for settings without a default.
+func (c *Config) unset(s setting) {
+	_ = s.field(c).set("") // texts take any
+	delete(c.origins, s.name)
 }

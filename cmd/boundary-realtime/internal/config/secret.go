@@ -44,7 +44,7 @@ func (c *Config) PublicKey() ([]byte, error) {
 func oneSecret(name string, given Secret, file string) (Secret, error) {
 	switch {
 	case given != "" && file != "":
-		return "", fmt.Errorf("%s and %s_file are both set; set one", name, name)
+		return "", fmt.Errorf("%s and %s_file are both set, by the same source; set one", name, name)
 	case file == "":
 		return given, nil
 	}
@@ -56,7 +56,7 @@ func oneSecret(name string, given Secret, file string) (Secret, error) {
 }
 
 // ReadSecret returns the content of a file without the line end that editors
-// put at its end.
+// put at its end. An error does not name the path.
 func ReadSecret(path string) (Secret, error) {
 	data, err := readLimited(path, maxSecretFile)
 	if err != nil {
@@ -64,7 +64,7 @@ func ReadSecret(path string) (Secret, error) {
 	}
 	secret := strings.TrimRight(string(data), "\r\n")
 	if secret == "" {
-		return "", errors.New("open " + path + ": the file is empty")
+		return "", errors.New("the file is empty")
 	}
 	return Secret(secret), nil
 }

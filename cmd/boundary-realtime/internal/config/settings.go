@@ -32,7 +32,7 @@ const day = 24 * time.Hour
 
 var settings = []setting{
 	{"listen", "127.0.0.1:8080", "Address of the public listener", func(c *Config) value { return address{&c.Listener.Public, false} }},
-	{"admin_listen", "127.0.0.1:8081", "Address of the listener for metrics and profiles, or off", func(c *Config) value { return address{&c.Listener.Admin, true} }},
+	{"admin_listen", "127.0.0.1:8081", "Address of the listener for metrics and profiles, or off; other than on loopback it asks for an API key", func(c *Config) value { return address{&c.Listener.Admin, true} }},
 	{"tls_cert_file", "", "Certificate chain (PEM) of the public listener", func(c *Config) value { return text{&c.Listener.TLSCertFile} }},
 	{"tls_key_file", "", "Private key (PEM) of the public listener", func(c *Config) value { return text{&c.Listener.TLSKeyFile} }},
 	{"dev", "false", "Make keys at start and serve a page to try it; loopback only, never for production", func(c *Config) value { return toggle{&c.Dev} }},
@@ -40,7 +40,7 @@ var settings = []setting{
 	{"jwt_hmac_secret", "", "Secret that verifies HS256 tokens, 32 octets or more", func(c *Config) value { return secretText{&c.JWT.HMACSecret} }},
 	{"jwt_hmac_secret_file", "", "File that holds the secret that verifies HS256 tokens", func(c *Config) value { return text{&c.JWT.HMACSecretFile} }},
 	{"jwt_public_key_file", "", "Public key or certificate (PEM) that verifies tokens", func(c *Config) value { return text{&c.JWT.PublicKeyFile} }},
-	{"jwks_url", "", "Where the issuer publishes its keys: https, or http on loopback", func(c *Config) value { return text{&c.JWT.JWKSURL} }},
+	{"jwks_url", "", "Where the issuer publishes its keys: https, or http on loopback", func(c *Config) value { return link{&c.JWT.JWKSURL} }},
 	{"jwt_algorithm", "", "Algorithm of the tokens where the key leaves it open, such as PS256", func(c *Config) value { return text{&c.JWT.Algorithm} }},
 	{"jwt_issuer", "", "What the claim iss must be", func(c *Config) value { return text{&c.JWT.Issuer} }},
 	{"jwt_audience", "", "What the claim aud must be or hold", func(c *Config) value { return text{&c.JWT.Audience} }},

@@ -5,9 +5,10 @@ import "strings"
 // suggestion returns "; did you mean X?" where a known name is close, else where
 // to find the names.
 func suggestion(name string, known []string) string {
-	best, least := "", 4 // more than three slips is another word
+	// More than one slip in three letters, or more than three, is another word.
+	best, least := "", min(3, (len(bare(name))+2)/3)+1
 	for _, candidate := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least {
+		if d := distance(bare(name), bare(candidate)); d < least {
 			best, least = candidate, d
 		}
 	}
@@ -15,6 +16,11 @@ func suggestion(name string, known []string) string {
 		return "; check-config --reference lists all"
 	}
 	return "; did you mean " + best + "?"
+}
+
+// bare drops what all variables have in common: it would make them all alike.
+func bare(name string) string {
+	return strings.TrimPrefix(strings.ToLower(name), strings.ToLower(envPrefix))
 }
 
 // distance returns how many octets must be inserted, deleted or replaced to

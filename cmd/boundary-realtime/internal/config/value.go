@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,29 @@ type text struct{ to *string }
 
 func (v text) set(s string) error { *v.to = s; return nil }
 func (v text) String() string     { return *v.to }
+
+// link is a URL that is printed without what may be a credential in it.
+type link struct{ to *string }
+
+func (v link) set(s string) error { *v.to = s; return nil }
+
+func (v link) String() string {
+	if *v.to == "" {
+		return ""
+	}
+	u, err := url.Parse(*v.to)
+	if err != nil || u.Host == "" {
+		return redact(true)
+	}
+	if u.User != nil {
+		u.User = url.User("redacted")
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "redacted"
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u.String()
+}
 
 type secretText struct{ to *Secret }
 

@@ -19,23 +19,27 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/page"
 )
 
-// Dev is dev mode: a server that gives tokens to whoever asks on this machine.
-type Dev struct {
+// devMode gives tokens to whoever asks on this machine.
+type devMode struct {
 	secret []byte
-	claims map[string]any // of every token: what the configuration asks for
-	names  config.ClaimNames
 	apiKey string
+
+	// of every token: what the configuration asks for
+	claims map[string]any
+	roles  []string
+	names  config.ClaimNames
 }
 
-// newDev adds what is missing to k: a secret to sign tokens with, an API key.
-func newDev(cfg *config.Config, k *keys) *Dev {
-	if len(k.auth.HMACSecret) == 0 {
-		k.auth.HMACSecret = []byte(rand.Text() + rand.Text())
+// newDevMode makes a secret to sign tokens with and an API key. It takes none
+// from the configuration: they would count elsewhere, and it shows its own.
+func newDevMode(cfg *config.Config) *devMode {
+	d := &devMode{
+		secret: []byte(rand.Text() + rand.Text()),
+		apiKey: "dev-" + rand.Text(),
+		claims: map[string]any{},
+		roles:  cfg.Access.RequiredRoles,
+		names:  cfg.JWT.Claims,
 	}
-	if len(k.api) == 0 {
-		k.api = []string{"dev-" + rand.Text()}
-	}
-	d := &Dev{secret: k.auth.HMACSecret, claims: map[string]any{}, names: cfg.JWT.Claims, apiKey: k.api[0]}
 	d.claim("iss", cfg.JWT.Issuer)
 	d.claim("aud", cfg.JWT.Audience)
 	if permissions := cfg.Access.RequiredPermissions; len(permissions) > 0 {
@@ -44,33 +48,41 @@ func newDev(cfg *config.Config, k *keys) *Dev {
 	return d
 }
 
-func (d *Dev) claim(name, value string) {
+func (d *devMode) claim(name, value string) {
 	if value != "" {
 		d.claims[name] = value
 	}
 }
 
-// APIKey returns the key of the HTTP API.
-func (d *Dev) APIKey() string { return d.apiKey }
-
 // tokenLife is a working day and a bit.
 const tokenLife = 12 * time.Hour
 
-// Token returns a token for a user.
-func (d *Dev) Token(user string, roles []string, now time.Time) (string, error) {
+// token returns a token for a user with these roles, and the required ones:
+// without them it would open nothing.
+func (d *devMode) token(user string, roles []string, now time.Time) (string, error) {
 	claims := maps.Clone(d.claims)
 	claims[d.names.UserID] = user
-	claims[d.names.Roles] = roles
+	claims[d.names.Roles] = d.withRequired(roles)
 	claims["iat"] = now.Unix()
 	claims["exp"] = now.Add(tokenLife).Unix()
 	return auth.Mint(d.secret, claims)
+}
+
+func (d *devMode) withRequired(roles []string) []string {
+	all := slices.Clone(roles)
+	for _, role := range d.roles {
+		if !slices.Contains(all, role) {
+			all = append(all, role)
+		}
+	}
+	return all
 }
 
 // anyTopic is the AuthorizeTopic that allows all.
 func anyTopic(context.Context, *realtime.Conn, string) error { return nil }
 
 // origins adds the page's own origins to a list that would replace the default.
-func (d *Dev) origins(allowed []string, public *endpoint) []string {
+func (d *devMode) origins(allowed []string, public *endpoint) []string {
 	if len(allowed) == 0 {
 		return nil
 	}
@@ -78,28 +90,16 @@ func (d *Dev) origins(allowed []string, public *endpoint) []string {
 	return append(slices.Clone(allowed), public.url(), public.scheme+"://localhost:"+port)
 }
 
-func (d *Dev) addRoutes(mux *http.ServeMux) {
+func (d *devMode) addRoutes(mux *http.ServeMux) {
 	mux.Handle("/", localOnly(page.Handler()))
 	mux.Handle("POST /dev/session", localOnly(http.HandlerFunc(d.session)))
-}
-
-// localOnly refuses requests for another host: a page from elsewhere can have
-// its own name point to this machine, and would then be of the same origin.
-func localOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !config.IsLoopback(r.Host) {
-			http.Error(w, "dev mode answers on localhost and 127.0.0.1 only", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // maxSession bounds the body of a request for a session, in octets.
 const maxSession = 4 << 10
 
 // session gives the page the API key and, for a user it names, a token.
-func (d *Dev) session(w http.ResponseWriter, r *http.Request) {
+func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		User  string   `json:"user"`
 		Roles []string `json:"roles"`
@@ -120,7 +120,7 @@ func (d *Dev) session(w http.ResponseWriter, r *http.Request) {
 	}{APIKey: d.apiKey}
 	if ask.User != "" {
 		var err error
-		if answer.Token, err = d.Token(ask.User, ask.Roles, time.Now()); err != nil {
+		if answer.Token, err = d.token(ask.User, ask.Roles, time.Now()); err != nil {
 			http.Error(w, fmt.Sprintf("no token: %v", err), http.StatusInternalServerError)
 			return
 		}

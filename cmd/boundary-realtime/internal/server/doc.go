@@ -5,6 +5,6 @@
 // realtime and api do, and reads no settings but those of the Config it is
 // given. It never logs a token, a key, a query string or what clients send.
 //
-// New, Run and PublicURL are called in this order, by one goroutine; the HTTP
+// New and Run are called in this order, by one goroutine; the HTTP
 // handlers are safe for concurrent use.
 package server

@@ -20,7 +20,7 @@ const (
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 30 * time.Second
 	idleTimeout    = time.Minute
-	maxHeader      = 16 << 10
+	maxHeader      = 16<<10 - 4096 // net/http allows 4096 octets more than it is told
 	stopTimeout    = 5 * time.Second
 )
 

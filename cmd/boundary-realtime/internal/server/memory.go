@@ -8,12 +8,12 @@ import (
 
 // A burst of connects leaves memory behind that no idle connection needs: the
 // HTTP server's goroutines and buffers. The runtime gives it back over many
-// minutes; we do once the burst is over. It costs a full collection, so it is
+// minutes; we do soon after the burst is over. It costs a full collection, so it is
 // done seldom.
 const (
 	burstLeast  = 500 // connections
-	calmTime    = 5 * time.Second
-	releaseWait = time.Minute
+	calmTime    = 2 * time.Second
+	releaseWait = 10 * time.Second
 )
 
 // releaseMemory gives memory back to the system after bursts, until ctx is done.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"net/http/pprof"
 	"strings"
 
 	"boundary-app.org/realtime/api"
@@ -26,20 +25,6 @@ func (s *Server) publicHandler(apiKeys []string) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// adminHandler answers operators. The profiler is wired by hand, for its package
-// puts it on a mux that is everybody's.
-func (s *Server) adminHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", api.Metrics(s.svc))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	s.addHealth(mux)
-	return mux
 }
 
 func (s *Server) addHealth(mux *http.ServeMux) {

@@ -17,7 +17,7 @@ import (
 type Server struct {
 	cfg      *config.Config
 	log      *slog.Logger
-	dev      *Dev // nil: not in dev mode
+	dev      *devMode // nil: off
 	verifier *auth.JWT
 	svc      *realtime.Service
 	public   *endpoint
@@ -58,7 +58,7 @@ func (s *Server) build() error {
 	if s.admin, err = listen(s.cfg.Listener.Admin, s.log); err != nil {
 		return err
 	}
-	s.admin.http.Handler = s.adminHandler()
+	s.admin.http.Handler = s.adminHandler(keys.api)
 	return nil
 }
 
@@ -83,17 +83,12 @@ func (s *Server) keys() (keys, error) {
 		k.api = append(k.api, string(secret))
 	}
 	if s.cfg.Dev {
-		s.dev = newDev(s.cfg, &k)
+		s.dev = newDevMode(s.cfg)
+		k.auth.HMACSecret = s.dev.secret
+		k.api = []string{s.dev.apiKey}
 	}
 	return k, nil
 }
-
-// Dev returns what dev mode made; nil when it is off.
-func (s *Server) Dev() *Dev { return s.dev }
-
-// PublicURL returns the address of the public listener, such as
-// http://127.0.0.1:8080.
-func (s *Server) PublicURL() string { return s.public.url() }
 
 // Run serves until ctx is done, and then drains: readiness turns red at once,
 // the connections are told to move away within the drain window while the API
@@ -126,7 +121,7 @@ func (s *Server) announce() {
 	if s.admin != nil {
 		attrs = append(attrs, "admin", s.admin.url())
 		if !config.IsLoopback(s.admin.listener.Addr().String()) {
-			s.log.Warn("the admin listener can be reached from other machines; it shows metrics and profiles to anybody",
+			s.log.Warn("the admin listener can be reached from other machines, and keys travel to it in the clear; keep it in a private network",
 				"address", s.admin.listener.Addr().String())
 		}
 	}
