@@ -91,7 +91,8 @@ func (c *Conn) WriteBinary(data []byte) error {
 }
 
 // Close ends the connection: nothing is sent to it from here on, and a close
-// frame follows what was sent before. Idempotent. A code of zero is 1000. 1005
+// frame follows what was sent before. In OnOpen, when the client has not been
+// told yet that it is connected, what was sent is dropped. Idempotent. A code of zero is 1000. 1005
 // and 1006, with which a Transport's owner says how its client went, make a
 // close frame without a code; others that must not travel (see CloseCode.Valid)
 // are sent as 1011.
@@ -104,8 +105,8 @@ func (c *Conn) Close(code CloseCode, reason string) {
 }
 
 // Receive brings what the client of an application's own Transport sends. While
-// OnMessage is behind it waits, until ctx is done at the latest. Data belongs to
-// the connection. The error matches ErrTooLarge or ErrClosed.
+// OnMessage is behind it waits, until ctx is done at the latest; OnMessage itself
+// must not call it. Data belongs to the connection. The error matches ErrTooLarge or ErrClosed.
 func (c *Conn) Receive(ctx context.Context, data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.MessageSize; len(data) > limit {
 		return fmt.Errorf("realtime: receive: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)

@@ -95,7 +95,7 @@ func (e *endpoint) onClose(c *Conn, code CloseCode, reason string) {
 	e.service.log.Debug("connection closed", "connection", c.ID(), "code", int(code),
 		"duration", time.Since(c.CreatedAt()).Round(time.Millisecond))
 	if e.opts.OnClose != nil {
-		e.call("OnClose", func() { e.opts.OnClose(e.service.ctx, c, code, reason) })
+		e.call("OnClose", func() { e.opts.OnClose(e.service.after, c, code, reason) })
 	}
 }
 

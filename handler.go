@@ -78,7 +78,7 @@ func (e *endpoint) identify(r *http.Request) (*Identity, *refusal) {
 		return nil, &refused
 	}
 	if !e.service.Ready() {
-		return fail("draining", http.StatusServiceUnavailable, wire.CloseDrain, "the server is shutting down; reconnect")
+		return fail("draining", http.StatusServiceUnavailable, wire.CloseDrain, drainReason)
 	}
 	token, present, err := auth.FromRequest(r, e.opts.TokenParam)
 	switch {
@@ -161,11 +161,15 @@ func closeAtOnce(w http.ResponseWriter, h socket.Handshake, code CloseCode, reas
 	if err != nil {
 		return fmt.Errorf("realtime: refuse with a code: %w", err)
 	}
+	return sayLast(conn, socket.AppendClose(h.AppendResponse(nil), uint16(code), reason))
+}
+
+// sayLast writes the last a client hears, and closes.
+func sayLast(conn net.Conn, last []byte) error {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(refusalTime))
-	frames := socket.AppendClose(h.AppendResponse(nil), uint16(code), reason)
-	if _, err := conn.Write(frames); err != nil {
-		return fmt.Errorf("realtime: refuse with a code: %w", err)
+	if _, err := conn.Write(last); err != nil {
+		return fmt.Errorf("realtime: refuse: %w", err)
 	}
 	waitForEnd(conn)
 	return nil
@@ -203,7 +207,8 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Hand
 		TextPing: h.Protocol != "",
 	})
 	if err != nil { // it began to drain meanwhile
-		_ = conn.Close()
+		e.service.metrics.Refusals.WithLabelValues("draining").Inc()
+		_ = sayLast(conn, socket.AppendClose(h.AppendResponse(nil), uint16(wire.CloseGoingAway), drainReason))
 	}
 }
 

@@ -141,5 +141,5 @@ func (l *listener) call(body []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	return l.fn(l.service.ctx, m)
+	return l.fn(l.service.after, m)
 }

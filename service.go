@@ -30,8 +30,10 @@ type Service struct {
 	metrics *metrics.Set
 	engine  *engine.Engine
 	node    bus.Node
-	ctx     context.Context // of callbacks; ends with the service
+	ctx     context.Context // of callbacks; ends when the sockets are closed
 	cancel  context.CancelFunc
+	after   context.Context // of OnClose and listeners, which have work to do after that
+	end     context.CancelFunc
 
 	listeners listeners
 
@@ -51,12 +53,14 @@ func New(opts Options) (*Service, error) {
 	}
 	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.after, s.end = context.WithCancel(context.Background())
 	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount)
 	s.engine = engine.New(opts.engine(s.metrics))
 	s.listeners.service = s
 	s.node, err = opts.Bus.Join(s.ctx, s.deliver)
 	if err != nil {
 		s.cancel()
+		s.end()
 		s.engine.Stop()
 		return nil, fmt.Errorf("realtime: join the bus: %w", err)
 	}

@@ -46,6 +46,7 @@ func (s *Service) drain(ctx context.Context) error {
 	}
 	left := s.engine.Open()
 	_ = s.node.Close()
+	s.cancel()
 	ended := make(chan struct{})
 	go func() {
 		s.opening.Wait()
@@ -66,11 +67,10 @@ func (s *Service) drain(ctx context.Context) error {
 // one of Shutdown have ended.
 const callbackTime = time.Second
 
-// awaitCallbacks waits until everything has ended. Callbacks that still run, an
-// OnClose that writes to a database say, keep their context for the time of a
-// drain; then it ends.
+// awaitCallbacks waits until everything has ended. An OnClose that writes to a
+// database, say, keeps its context for the time of a drain; then it ends.
 func (s *Service) awaitCallbacks(ctx context.Context, ended <-chan struct{}) (ok bool) {
-	defer s.cancel()
+	defer s.end()
 	patience := time.NewTimer(s.opts.DrainWindow)
 	defer patience.Stop()
 	select {
@@ -79,7 +79,7 @@ func (s *Service) awaitCallbacks(ctx context.Context, ended <-chan struct{}) (ok
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	s.cancel()
+	s.end()
 	select {
 	case <-ended:
 		return true
@@ -117,6 +117,9 @@ func (s *Service) closePaced(ctx context.Context) error {
 	}
 }
 
+// drainReason is what a client is told with the close code of a drain.
+const drainReason = "the server is shutting down; reconnect"
+
 // sayGoodbyes tells the next of conns, at most so many, and returns the rest.
 // Those whose clients have left by themselves do not count.
 func sayGoodbyes(conns []*Conn, most int) (rest []*Conn) {
@@ -141,5 +144,5 @@ func (c *Conn) sayGoodbye() (told bool) {
 	if c.core.TextPing() {
 		code = wire.CloseDrain
 	}
-	return c.core.Close(uint16(code), "the server is shutting down; reconnect")
+	return c.core.Close(uint16(code), drainReason)
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +70,28 @@ func TestTokenMintWithSecretFile(t *testing.T) {
 	}
 }
 
+func TestTokenMintAlgorithms(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat(testSecret, 2)
+	for configured, want := range map[string]string{"": "HS256", "HS256": "HS256", "HS384": "HS384", "HS512": "HS512"} {
+		env := []string{"REALTIME_JWT_HMAC_SECRET=" + long, "REALTIME_JWT_ALGORITHM=" + configured}
+		code, token, stderr := run(t, env, "", "token", "mint", "--sub=u1")
+		if code != 0 {
+			t.Errorf("%q: mint: %d %s", configured, code, stderr)
+			continue
+		}
+		code, stdout, stderr := run(t, env, token, "token", "inspect")
+		if code != 0 || !strings.Contains(stdout, "\nVERIFIED: ") || !strings.Contains(stdout, fmt.Sprintf(`"alg": %q`, want)) {
+			t.Errorf("%q: inspect: %d %s %s", configured, code, stdout, stderr)
+		}
+	}
+	// With a key set too, an algorithm for that leaves the secret HS256.
+	mixed := []string{"REALTIME_JWT_HMAC_SECRET=" + long, "REALTIME_JWT_ALGORITHM=PS256", "REALTIME_JWKS_URL=https://issuer.invalid/keys"}
+	if code, token, stderr := run(t, mixed, "", "token", "mint", "--sub=u1"); code != 0 || strings.Count(token, ".") != 2 {
+		t.Errorf("beside a key set: %d %q %s", code, token, stderr)
+	}
+}
+
 func TestTokenMintRefuses(t *testing.T) {
 	t.Parallel()
 	secret := []string{"REALTIME_JWT_HMAC_SECRET=" + testSecret}
@@ -81,12 +106,21 @@ func TestTokenMintRefuses(t *testing.T) {
 		{"a short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, []string{"--sub=u1"}, 1, "5 octets are too few"},
 		{"no user", secret, nil, 2, "--sub"},
 		{"a claim that is not JSON", secret, []string{"--sub=u1", "--claim=plan=gold"}, 2, `--claim 'plan="text"'`},
+		{"an algorithm for public keys", append(secret, "REALTIME_JWT_ALGORITHM=RS256"), []string{"--sub=u1"}, 2, `jwt_algorithm is "RS256"`},
+		{"a secret too short for the algorithm", append(secret, "REALTIME_JWT_ALGORITHM=HS512"), []string{"--sub=u1"}, 1, "too few for HS512"},
+		{"a token that has expired", secret, []string{"--sub=u1", "--expires=-1h"}, 1, "the server would refuse this token: "},
+		{"a token for nobody", secret, []string{"--sub="}, 1, "the server would refuse this token: "},
+		{"another issuer", append(secret, "REALTIME_JWT_ISSUER=me"), []string{"--sub=u1", `--claim=iss="you"`}, 1, "the server would refuse this token: "},
+		{"the secret as its file", nil, []string{"--sub=u1", "--secret-file=" + testSecret}, 1, "--secret-file: no such file"},
 		{"a bad duration", secret, []string{"--sub=u1", "--expires=soon"}, 2, "--expires"},
 		{"the secret as a flag", secret, []string{"--sub=u1", "--secret=hush"}, 2, "unknown flag --secret"},
 	} {
 		code, stdout, stderr := run(t, test.env, "", append([]string{"token", "mint"}, test.args...)...)
 		if code != test.code || stdout != "" || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: %d %q %q, want %d and %q", test.name, code, stdout, stderr, test.code, test.want)
+		}
+		if strings.Contains(stderr, testSecret) {
+			t.Errorf("%s: the secret shows: %s", test.name, stderr)
 		}
 	}
 }
@@ -95,6 +129,10 @@ func TestTokenInspect(t *testing.T) {
 	t.Parallel()
 	secret := "REALTIME_JWT_HMAC_SECRET=" + testSecret
 	good := mint(t, "u1", nil)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(good+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	old := mint(t, "u1", map[string]any{"exp": time.Now().Add(-49 * time.Hour).Unix()})
 	for _, test := range []struct {
 		name  string
@@ -104,13 +142,17 @@ func TestTokenInspect(t *testing.T) {
 		code  int
 		want  []string
 	}{
-		{"without a key", nil, "", []string{good}, 0, []string{`"sub": "u1"`, `"alg": "HS256"`, "expires in 1 hour, at ", "NOT VERIFIED: no key is configured"}},
-		{"with the key", []string{secret}, "", []string{good}, 0, []string{`VERIFIED: it stands for the user "u1"`}},
-		{"from standard input", []string{secret}, good + "\n", []string{"-"}, 0, []string{"VERIFIED"}},
+		{"without a key", nil, good, nil, 0, []string{`"sub": "u1"`, `"alg": "HS256"`, "expires in 1 hour, at ", "NOT VERIFIED: no key is configured"}},
+		{"with the key", []string{secret}, good, nil, 0, []string{`VERIFIED: it stands for the user "u1"`}},
+		{"from standard input", []string{secret, "REALTIME_TOKEN=x"}, good + "\n", []string{"-"}, 0, []string{"VERIFIED"}},
+		{"from a file", []string{secret, "REALTIME_TOKEN=x"}, "", []string{"--token-file=" + file}, 0, []string{"VERIFIED"}},
+		{"from two places", []string{secret}, "", []string{"-", "--token-file=" + file}, 2, []string{"either - or --token-file"}},
+		{"as an argument", []string{secret}, "", []string{good}, 2, []string{"a token is no argument", "--token-file"}},
+		{"the token as its file", []string{secret}, "", []string{"--token-file=" + good}, 1, []string{"--token-file: "}},
 		{"from the environment", []string{secret, "REALTIME_TOKEN=" + good}, "", nil, 0, []string{"VERIFIED"}},
-		{"expired", []string{secret}, "", []string{old}, 1, []string{"EXPIRED 2 days ago", "NOT VERIFIED", "expired"}},
-		{"with another key", []string{secret + "x"}, "", []string{good}, 1, []string{`"sub": "u1"`, "NOT VERIFIED", "signature"}},
-		{"not a token", nil, "", []string{"x.y"}, 1, []string{"malformed"}},
+		{"expired", []string{secret}, old, nil, 1, []string{"EXPIRED 2 days ago", "NOT VERIFIED", "expired"}},
+		{"with another key", []string{secret + "x"}, good, nil, 1, []string{`"sub": "u1"`, "NOT VERIFIED", "signature"}},
+		{"not a token", nil, "x.y", nil, 1, []string{"malformed"}},
 		{"nothing", nil, "", nil, 2, []string{"no token"}},
 	} {
 		code, stdout, stderr := run(t, test.env, test.stdin, append([]string{"token", "inspect"}, test.args...)...)
@@ -121,6 +163,9 @@ func TestTokenInspect(t *testing.T) {
 			if !strings.Contains(stdout+stderr, want) {
 				t.Errorf("%s: %q %q does not say %q", test.name, stdout, stderr, want)
 			}
+		}
+		if strings.Contains(stderr, good) {
+			t.Errorf("%s: the token shows: %s", test.name, stderr)
 		}
 	}
 }
@@ -203,6 +248,24 @@ func TestSend(t *testing.T) {
 	}
 }
 
+func TestSendRefusesAddresses(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"nowhere": "not the URL of a server", "127.0.0.1:8080": "not the URL of a server", "ws://127.0.0.1:1": "not the URL of a server",
+		"http://": "not the URL of a server", "http://:80": "not the URL of a server", "http://%zz": "not the URL of a server",
+		"http://me:hush@127.0.0.1:1": "a user name, a query or a fragment", "http://127.0.0.1:1/?hush": "a user name, a query or a fragment",
+		"http://127.0.0.1:1#hush": "a user name, a query or a fragment",
+	} {
+		code, stdout, stderr := run(t, []string{"REALTIME_API_KEY=k", "REALTIME_API_URL=" + address}, "", "send", "broadcast", "--type=t")
+		if code != 2 || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "write it as "+defaultAPI) {
+			t.Errorf("%s: %d %q %q, want 2 and %q", address, code, stdout, stderr, want)
+		}
+		if strings.Contains(stderr, "hush") {
+			t.Errorf("%s: it is quoted: %s", address, stderr)
+		}
+	}
+}
+
 func TestTailRefuses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -221,7 +284,7 @@ func TestTailRefuses(t *testing.T) {
 		}
 	}
 	missing := filepath.Join(t.TempDir(), "missing")
-	if code, _, stderr := run(t, nil, "", "tail", "--token-file="+missing); code != 1 || !strings.Contains(stderr, "missing: no such file") {
+	if code, _, stderr := run(t, nil, "", "tail", "--token-file="+missing); code != 1 || !strings.Contains(stderr, "--token-file: no such file") {
 		t.Errorf("a missing token file: %d %q", code, stderr)
 	}
 }
@@ -252,7 +315,19 @@ func TestCheckConfig(t *testing.T) {
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	code, stdout, _ := run(t, nil, "", "version")
-	if code != 0 || !strings.HasPrefix(stdout, "boundary-realtime ") || strings.Count(stdout, "\n") != 1 {
+	if code != 0 || !regexp.MustCompile(`^boundary-realtime \S+ \(go\S+, \w+/\w+.*\)\n$`).MatchString(stdout) {
 		t.Errorf("version: %d %q", code, stdout)
+	}
+}
+
+func TestVersionOfTheLinker(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "boundary-realtime")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-X main.version=v1.2.3-test", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v: %s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), program, "version").Output()
+	if err != nil || !strings.HasPrefix(string(out), "boundary-realtime v1.2.3-test (") {
+		t.Errorf("version: %q %v", out, err)
 	}
 }

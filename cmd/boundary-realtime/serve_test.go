@@ -115,6 +115,8 @@ func TestServeRefuses(t *testing.T) {
 		{"a bad flag", production(), []string{"serve", "--drain=soon"}, []string{`--drain: "soon" is not a duration`}},
 		{"a secret as a flag", production(), []string{"serve", "--api-key=hush"}, []string{"unknown flag --api-key"}},
 		{"dev for everybody", nil, []string{"serve", "--dev", "--listen=0.0.0.0:0"}, []string{"not a loopback address"}},
+		{"dev with keys", production(), []string{"serve", "--dev"}, []string{"unset REALTIME_JWT_HMAC_SECRET, REALTIME_API_KEY, or leave --dev"}},
+		{"metrics for everybody", []string{"REALTIME_JWT_HMAC_SECRET=" + testSecret}, []string{"serve", "--admin-listen=0.0.0.0:0"}, []string{"admin_listen", "set REALTIME_API_KEY"}},
 		{"everything at once", []string{"REALTIME_DRAIN=x", "REALTIME_COMPRESSION=x"}, []string{"serve"}, []string{"3 problems", "REALTIME_DRAIN", "REALTIME_COMPRESSION", "no way"}},
 		{"no command", nil, nil, []string{"expected one of"}},
 		{"an unknown command", nil, []string{"sevre"}, []string{`did you mean "serve"`}},

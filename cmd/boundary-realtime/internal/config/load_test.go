@@ -83,6 +83,66 @@ func TestFileNamedByFlagIsStronger(t *testing.T) {
 	}
 }
 
+func TestStrongerSourceOfASecretWins(t *testing.T) {
+	t.Parallel()
+	stored := writeFile(t, "in the file\n")
+	both := "are both set, by the same source"
+	tests := []struct {
+		name string
+		file string
+		env  []string
+		flag map[string]string
+		want string // the secret, or a part of the error
+	}{
+		{name: "flag over environment", env: []string{"REALTIME_JWT_HMAC_SECRET=plain"}, flag: map[string]string{"jwt_hmac_secret_file": stored}, want: "in the file"},
+		{name: "environment over file", file: "jwt_hmac_secret_file: " + stored, env: []string{"REALTIME_JWT_HMAC_SECRET=plain"}, want: "plain"},
+		{name: "file's file under environment", file: "jwt_hmac_secret: plain", env: []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + stored}, want: "in the file"},
+		{name: "an empty flag", env: []string{"REALTIME_JWT_HMAC_SECRET=plain"}, flag: map[string]string{"jwt_hmac_secret_file": ""}, want: "plain"},
+		{name: "both in the environment", env: []string{"REALTIME_JWT_HMAC_SECRET=plain", "REALTIME_JWT_HMAC_SECRET_FILE=" + stored}, want: both},
+		{name: "both in the file", file: "jwt_hmac_secret: plain\njwt_hmac_secret_file: " + stored, want: both},
+		{name: "both in the file, one over it", file: "jwt_hmac_secret: old\njwt_hmac_secret_file: " + stored, env: []string{"REALTIME_JWT_HMAC_SECRET=plain"}, want: "plain"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			from := Sources{Environ: test.env, Flags: test.flag}
+			if test.file != "" {
+				from.File = writeFile(t, test.file+"\n")
+			}
+			secret, err := mustLoad(t, from).HMACSecret()
+			switch {
+			case test.want == both && (err == nil || !strings.Contains(err.Error(), both)):
+				t.Errorf("the error is %v, want %q", err, both)
+			case test.want != both && (err != nil || string(secret) != test.want):
+				t.Errorf("the secret is %q (%v), want %q", string(secret), err, test.want)
+			}
+		})
+	}
+	keys, err := mustLoad(t, Sources{Environ: []string{"REALTIME_API_KEY=k"}, Flags: map[string]string{"api_key_file": stored}}).APIKeys()
+	if err != nil || len(keys) != 1 || keys[0] != "in the file" {
+		t.Errorf("%d API keys (%v), want the one of the flag's file", len(keys), err)
+	}
+}
+
+func TestSuggestion(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"drian": "; did you mean drain?", "lisen": "; did you mean listen?", "api_keys": "; did you mean api_key?",
+		"REALTIME_TOKEN_PARM": "; did you mean token_param?", "ping_intervals_": "; did you mean ping_interval?",
+		"x": "", "dr": "", "port": "", "debug": "", "train_no": "", "REALTIME_X": "",
+	} {
+		if want == "" {
+			want = "; check-config --reference lists all"
+		}
+		if got := suggestion(name, names()); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := suggestion("REALTIME_X", envNames()); strings.Contains(got, "mean") {
+		t.Errorf("REALTIME_X: %q", got)
+	}
+}
+
 func TestWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -35,6 +35,27 @@ func TestPrintRedacts(t *testing.T) {
 	}
 }
 
+func TestPrintRedactsURLs(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"https://issuer.example/keys":                  "https://issuer.example/keys",
+		"https://issuer.example/keys?code=hush":        "https://issuer.example/keys?redacted",
+		"https://me:hush@issuer.example/keys":          "https://redacted@issuer.example/keys",
+		"https://hush@issuer.example/keys?a=hush#hush": "https://redacted@issuer.example/keys?redacted",
+		"https:me:hush@issuer.example":                 "[redacted]",
+		"me:hush@issuer.example/keys":                  "[redacted]",
+		"https://issuer.example/%zz?hush":              "[redacted]",
+	} {
+		var out strings.Builder
+		if err := mustLoad(t, Sources{Environ: []string{"REALTIME_JWKS_URL=" + text}}).Print(&out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), fmt.Sprintf("jwks_url: %q ", want)) || strings.Contains(out.String(), "hush") {
+			t.Errorf("%s: the print lacks %q:\n%s", text, want, out.String())
+		}
+	}
+}
+
 func TestSecretDoesNotShowItself(t *testing.T) {
 	t.Parallel()
 	s := Secret("hush-hush")

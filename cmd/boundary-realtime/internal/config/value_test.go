@@ -28,7 +28,7 @@ func TestSizes(t *testing.T) {
 // FuzzValue gives every setting any text: what is taken can be printed and
 // taken again, and what is refused changes nothing.
 func FuzzValue(f *testing.F) {
-	for _, seed := range []string{"", "1", "64KiB", "25s", "true", "a,b", "127.0.0.1:80", "[::1]:0", "off", "info", "json", "1e-9", "inf", "-1s", "9999999h", ":"} {
+	for _, seed := range []string{"", "1", "64KiB", "25s", "true", "a,b", "127.0.0.1:80", "[::1]:0", "off", "info", "json", "1e-9", "inf", "-1s", "9999999h", ":", "https://a:b@c/?d#e", "//@x?"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
