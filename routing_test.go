@@ -205,6 +205,39 @@ func TestFaultySocketHarmsNobodyElse(t *testing.T) {
 	}
 }
 
+// panicking is a transport with a bug.
+type panicking struct{ ends chan string }
+
+func (p *panicking) Send([]byte) error          { panic("a bug in Send") }
+func (p *panicking) Close(uint16, string) error { defer close(p.ends); panic("a bug in Close") }
+
+// A panic in an application's transport ends its connection with 1011, and
+// nothing else.
+func TestTransportPanics(t *testing.T) {
+	t.Parallel()
+	s := startOver(t, overTransport, realtime.Options{}, realtime.HandlerOptions{})
+	closed := make(chan realtime.CloseCode, 1)
+	bug := &panicking{ends: make(chan string)}
+	_, err := s.Connect(t.Context(), bug, realtime.ConnectOptions{
+		Identity: &realtime.Identity{UserID: "u1"},
+		HandlerOptions: realtime.HandlerOptions{
+			OnClose: func(_ context.Context, _ *realtime.Conn, code realtime.CloseCode, _ string) { closed <- code },
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := eventually(t, closed, "the end"); code != 1011 {
+		t.Errorf("it ended with %d, want 1011", code)
+	}
+	<-bug.ends
+	other := s.dial(t, user("u1"))
+	if receipt, err := s.SendToUser(t.Context(), "u1", realtime.Message{Type: "x"}); err != nil || receipt.Recipients != 1 {
+		t.Errorf("%+v, %v; want the other connection", receipt, err)
+	}
+	other.wants("x")
+}
+
 // counted is a payload that knows how often it was encoded.
 type counted struct{ times *atomic.Int32 }
 

@@ -183,12 +183,22 @@ func (s *shard) ping(c *Conn, now tick) {
 // noteBusy remembers, for a connection whose socket still holds data when the
 // ping is sent, how much its peer has acknowledged: the pong comes after all that.
 func (s *shard) noteBusy(c *Conn) {
-	if c.fd < 0 {
-		return
+	if fd := c.descriptor(); fd >= 0 {
+		if acked, pending := poll.Acknowledged(fd); pending {
+			s.busy[c] = acked
+		}
 	}
-	if acked, pending := poll.Acknowledged(int(c.fd)); pending {
-		s.busy[c] = acked
+}
+
+// descriptor returns the socket's descriptor, that below TLS included, or -1.
+func (c *Conn) descriptor() int {
+	if c.offLoop == nil {
+		return int(c.fd)
 	}
+	if l, ok := c.offLoop.link.(*netLink); ok {
+		return l.fd
+	}
+	return -1
 }
 
 // gettingOn reports whether a connection that owes a pong has at least
@@ -198,7 +208,7 @@ func (s *shard) gettingOn(c *Conn) bool {
 	if !known {
 		return false
 	}
-	acked, _ := poll.Acknowledged(int(c.fd))
+	acked, _ := poll.Acknowledged(c.descriptor())
 	s.busy[c] = acked
 	return acked > before
 }
