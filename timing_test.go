@@ -115,17 +115,19 @@ func TestNoPong(t *testing.T) {
 // Who answers stays, and is asked again.
 func TestPong(t *testing.T) {
 	for _, times := range []struct{ interval, timeout time.Duration }{{8 * time.Second, 2 * time.Second}, {2 * time.Second, 8 * time.Second}} {
-		opts := realtime.Options{PingInterval: times.interval, PongTimeout: times.timeout}
-		inVirtualTime(t, opts, realtime.HandlerOptions{}, func(t *testing.T, _ *realtime.Service, dial func(claims, ...string) *raw) {
-			client := dial(user("u1"))
-			client.wantsKind(socket.Ping)
-			for range 5 {
-				client.send(socket.OpPong, "")
-				answered := time.Now()
+		t.Run(times.interval.String(), func(t *testing.T) {
+			opts := realtime.Options{PingInterval: times.interval, PongTimeout: times.timeout}
+			inVirtualTime(t, opts, realtime.HandlerOptions{}, func(t *testing.T, _ *realtime.Service, dial func(claims, ...string) *raw) {
+				client := dial(user("u1"))
 				client.wantsKind(socket.Ping)
-				wantsAfter(t, answered, times.interval, times.interval)
-			}
-			client.wantsClose(4012)
+				for range 5 {
+					client.send(socket.OpPong, "")
+					answered := time.Now()
+					client.wantsKind(socket.Ping)
+					wantsAfter(t, answered, times.interval, times.interval)
+				}
+				client.wantsClose(4012)
+			})
 		})
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 type inspectCommand struct {
-	Input     string `arg:"" optional:"" help:"- reads the token from standard input, also where REALTIME_TOKEN is set."`
+	Input     string `arg:"" optional:"" name:"token" help:"The token; - reads it from standard input, which keeps it out of the shell's history and the list of processes."`
 	TokenFile string `placeholder:"FILE" help:"File that holds the token. Default: $REALTIME_TOKEN, else standard input."`
 	Config    string `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
 }
@@ -46,11 +46,10 @@ func (c *inspectCommand) Run(ctx context.Context, p *program) error {
 
 func (c *inspectCommand) token(p *program) (string, error) {
 	switch {
+	case c.Input != "" && c.TokenFile != "":
+		return "", wrongUsage("give either the token or --token-file")
 	case c.Input != "" && c.Input != "-":
-		return "", wrongUsage("a token is no argument: every user of the machine can read arguments, and the shell keeps them; " +
-			"pass it through standard input, or give --token-file")
-	case c.Input == "-" && c.TokenFile != "":
-		return "", wrongUsage("give either - or --token-file")
+		return c.Input, nil
 	case c.TokenFile != "":
 		return readToken(c.TokenFile)
 	case c.Input == "" && p.lookup(config.EnvToken) != "":
