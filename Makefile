@@ -33,7 +33,7 @@ unit:
 bench-test:
 	cd bench && $(GO) test ./...
 
-# bench takes about 40 minutes and wants a machine with nothing else to do.
+# bench takes about 20 minutes and wants a machine with nothing else to do.
 bench:
 	cd bench && $(GO) run ./run
 

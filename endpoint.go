@@ -70,9 +70,7 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) {
 	if e.opts.OnOpen == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(e.service.ctx, cancel)()
+	ctx = opening{e.service.ctx, ctx}
 	var err error
 	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked {
 		return
@@ -81,6 +79,16 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) {
 		e.service.log.Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)
 	}
 }
+
+// opening is the context of OnOpen: it ends with the service, as the request's
+// would not, and has the values of the request.
+type opening struct {
+	context.Context
+	values context.Context
+}
+
+// Value returns the request's value.
+func (o opening) Value(key any) any { return o.values.Value(key) }
 
 func (e *endpoint) onMessage(c *Conn, data []byte) {
 	if e.opts.OnMessage == nil {

@@ -197,9 +197,7 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Hand
 		http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
 		return
 	}
-	// The request's context ends when this handler returns; its values stay.
-	ctx := context.WithoutCancel(r.Context())
-	_, err = e.connect(ctx, id, engine.Spec{
+	_, err = e.connect(r.Context(), id, engine.Spec{
 		Conn:     conn,
 		Prelude:  h.AppendResponse(nil),
 		Buffered: buffered,
