@@ -37,7 +37,7 @@ var mayImport = []layer{
 	{"client", []string{"internal/socket", "wire"}},
 	{"internal/stream", []string{"wire"}},
 	{"internal/presence", []string{"wire"}},
-	{"internal/socket", nil},
+	{"internal/socket", []string{"wire"}},
 	{"internal/metrics", nil},
 	{"internal/poll", nil},
 	{"wire", nil},

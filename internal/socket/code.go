@@ -1,6 +1,10 @@
 package socket
 
-import "fmt"
+import (
+	"fmt"
+
+	"boundary-app.org/realtime/wire"
+)
 
 // Opcode is the kind of a frame, RFC 6455 section 5.2.
 type Opcode byte
@@ -22,32 +26,22 @@ func (op Opcode) known() bool { return op <= OpBinary || op >= OpClose && op <= 
 
 // Close codes of RFC 6455 section 7.4.1 that this package reads or writes by itself.
 const (
-	CloseNormal         uint16 = 1000
-	CloseGoingAway      uint16 = 1001
-	CloseProtocol       uint16 = 1002
-	CloseUnsupported    uint16 = 1003
-	CloseNoStatus       uint16 = 1005 // never on the wire: a close frame without a body
-	CloseAbnormal       uint16 = 1006 // never on the wire: no close frame came
-	CloseInvalidData    uint16 = 1007
-	ClosePolicy         uint16 = 1008
-	CloseTooBig         uint16 = 1009
-	CloseInternal       uint16 = 1011
-	closeTLS            uint16 = 1015 // never on the wire: the TLS handshake failed
-	closeLastRegistered uint16 = 1014
+	CloseNormal             = uint16(wire.CloseNormal)
+	CloseGoingAway          = uint16(wire.CloseGoingAway)
+	CloseProtocol           = uint16(wire.CloseProtocolError)
+	CloseUnsupported        = uint16(wire.CloseUnsupportedData)
+	CloseNoStatus    uint16 = 1005 // never on the wire: a close frame without a body
+	CloseAbnormal    uint16 = 1006 // never on the wire: no close frame came
+	CloseInvalidData        = uint16(wire.CloseInvalidData)
+	ClosePolicy             = uint16(wire.ClosePolicyViolation)
+	CloseTooBig             = uint16(wire.CloseTooBig)
+	CloseInternal           = uint16(wire.CloseInternalError)
+	closeTLS         uint16 = 1015 // never on the wire: the TLS handshake failed
 )
 
 // ValidCloseCode reports whether a peer may send code in a close frame: 1000-1003, 1007-1014 and
 // 3000-4999 (RFC 6455 section 7.4 and the IANA registry).
-func ValidCloseCode(code uint16) bool {
-	switch {
-	case code >= CloseNormal && code <= CloseUnsupported:
-		return true
-	case code >= CloseInvalidData && code <= closeLastRegistered:
-		return true
-	default:
-		return code >= 3000 && code <= 4999
-	}
-}
+func ValidCloseCode(code uint16) bool { return wire.CloseCode(code).Valid() }
 
 // ProtocolError says why a connection must fail and with which close code: 1002 for a broken frame,
 // 1007 for text that is not UTF-8 or data that does not inflate, 1009 for a message over the limit.
