@@ -105,8 +105,8 @@ func (c *Conn) Close(code CloseCode, reason string) {
 }
 
 // Receive brings what the client of an application's own Transport sends. While
-// OnMessage is behind it waits, until ctx is done at the latest; OnMessage itself
-// must not call it. Data belongs to the connection. The error matches ErrTooLarge or ErrClosed.
+// OnMessage is behind it waits, until ctx is done at the latest; OnOpen and
+// OnMessage themselves must not call it. Data belongs to the connection. The error matches ErrTooLarge or ErrClosed.
 func (c *Conn) Receive(ctx context.Context, data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.MessageSize; len(data) > limit {
 		return fmt.Errorf("realtime: receive: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)

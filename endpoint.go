@@ -81,7 +81,8 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) {
 }
 
 // opening is the context of OnOpen: it ends with the service, as the request's
-// would not, and has the values of the request.
+// would not, and has the values of the request. (What context.Cause says of it is
+// the request's too.)
 type opening struct {
 	context.Context
 	values context.Context

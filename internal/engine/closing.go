@@ -155,6 +155,9 @@ func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
 
 // shut sends the end of our stream after the last frame and lingers for the peer's.
 func (s *shard) shut(c *Conn) {
+	if c.state == gone {
+		return
+	}
 	c.flags = c.flags&^flagShutOnFlush | flagDeaf
 	if c.options&optTransport != 0 {
 		s.doom(c)
@@ -173,13 +176,15 @@ func (s *shard) shut(c *Conn) {
 
 // doom marks a connection whose socket has ended or failed. It is buried at the
 // end of the turn, when no fan-out walks over it.
-func (s *shard) doom(c *Conn) {
+func (s *shard) doom(c *Conn) { s.doomWith(c, socket.CloseAbnormal) }
+
+func (s *shard) doomWith(c *Conn, code uint16) {
 	if c.state == gone {
 		return
 	}
 	s.slots[c.slot].fd = -1
 	if c.state <= open {
-		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(socket.CloseAbnormal)).Inc()
+		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
 	}
 	c.state = gone
 	s.doomed = append(s.doomed, c)

@@ -98,6 +98,7 @@ const (
 	flagShutOnFlush             // after the backlog, shut our direction
 	flagRetired                 // left all lists
 	flagDeaf                    // what arrives is discarded
+	flagPingWaits               // off the loop: no writer has taken the ping yet
 )
 
 // ID returns the connection's id.
@@ -336,6 +337,9 @@ func (c *Conn) SetExpiry(t time.Time) {
 	c.shard.post(task{run: (*shard).setExpiry, conn: c, arg: unixMilli(t)})
 }
 
+// maxMilli is the end of the year 9999: sums with it do not overflow.
+const maxMilli = 253_402_300_799_000
+
 func unixMilli(t time.Time) int64 {
 	switch ms := t.UnixMilli(); {
 	case t.IsZero():
@@ -343,7 +347,7 @@ func unixMilli(t time.Time) int64 {
 	case ms == 0:
 		return 1 // 0 stands for never
 	default:
-		return ms
+		return min(ms, maxMilli)
 	}
 }
 

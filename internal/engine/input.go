@@ -45,7 +45,7 @@ func (s *shard) feed(c *Conn, data []byte) {
 }
 
 // heard notes that the peer is alive: a whole frame has come, or it took some of
-// a backlog that the pong has to wait behind.
+// a backlog that our ping waits behind.
 func (s *shard) heard(c *Conn) {
 	if c.flags&flagPinged != 0 {
 		c.flags &^= flagPinged

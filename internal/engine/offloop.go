@@ -92,6 +92,7 @@ func (s *shard) park(t *task) {
 	if err := s.poller.Add(l.fd, poll.Token{Slot: c.slot, Generation: c.generation}); err != nil {
 		s.engine.log.Warn("cannot poll under TLS; the connection keeps a reader", "error", err)
 		l.fd = -1
+		_ = l.conn.SetReadDeadline(time.Time{})
 		c.offLoop.start(c)
 		return
 	}
@@ -150,7 +151,9 @@ func (s *shard) flushOffLoop(c *Conn) {
 		n++
 	}
 	frames := b.chunks[:n:n]
-	b.chunks = b.chunks[n:]
+	if b.chunks = b.chunks[n:]; len(b.chunks) == 0 {
+		c.flags &^= flagPingWaits
+	}
 	s.engine.workers.Go(func() {
 		err := o.link.write(frames)
 		s.post(task{run: (*shard).wrote, conn: c, arg: err})
@@ -178,13 +181,13 @@ func (s *shard) wrote(t *task) {
 	c.offLoop.writing = false
 	s.resize(c, -c.out.flying)
 	c.out.flying = 0
-	if t.arg == nil && len(c.out.chunks) > 0 {
-		s.heard(c) // the peer has taken something; a ping that it owes us a pong for still waits
+	if t.arg == nil && c.descriptor() < 0 && c.flags&flagPingWaits != 0 {
+		s.heard(c) // the peer, or what stands before it, takes what comes before the ping
 	}
 	switch {
 	case t.arg == errPanicked:
 		c.retire(socket.CloseInternal, errPanicked.Error())
-		s.doom(c)
+		s.doomWith(c, socket.CloseInternal)
 	case t.arg != nil:
 		s.doom(c)
 	case len(c.out.chunks) > 0:

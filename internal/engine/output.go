@@ -51,7 +51,7 @@ func (s *shard) bound(c *Conn) {
 	if c.flags&flagArmed == 0 && c.state == open {
 		s.flush(c) // it may only be a long turn, not a slow reader
 	}
-	if c.out == nil || c.out.size-c.out.flying <= limit {
+	if c.state == gone || c.out == nil || c.out.size-c.out.flying <= limit {
 		return
 	}
 	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, limit, s.tick()) {
@@ -175,7 +175,9 @@ func (s *shard) written(c *Conn, n int) {
 
 // drained makes a connection without a backlog simply writable again.
 func (s *shard) drained(c *Conn) {
-	s.arm(c, false)
+	if s.arm(c, false); c.state == gone {
+		return
+	}
 	if c.out.empty() {
 		c.out = nil
 	}

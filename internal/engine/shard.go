@@ -36,7 +36,7 @@ type shard struct {
 	buf     []byte  // what is read
 	scratch []byte  // small chunks on their way to one write
 	wheel   wheel
-	busy    map[*Conn]uint64 // connections that owe a pong behind other data: what they had acknowledged
+	busy    map[*Conn]busy // connections that owe a pong behind other data
 	now     time.Time
 	serial  int32 // generation of the newest connection
 	stopped bool
@@ -99,7 +99,7 @@ func newShard(e *Engine) *shard {
 		inbox:   inbox{wake: make(chan struct{}, 1)},
 		wheel:   newWheel(),
 		now:     e.start,
-		busy:    map[*Conn]uint64{},
+		busy:    map[*Conn]busy{},
 		scratch: make([]byte, 0, scratchSize),
 		ready:   make(chan []poll.Event),
 		handled: make(chan struct{}),
@@ -182,6 +182,7 @@ func (s *shard) loop() {
 		switch {
 		case s.stopped:
 			s.end()
+			s.settleAccounts()
 			return
 		case s.waiting > 0:
 			s.glance()
@@ -275,7 +276,6 @@ func (s *shard) onEvent(e poll.Event) {
 		return // the event was on its way when the connection ended
 	}
 	if e.Writable {
-		s.heard(c) // it was full before: the peer has taken something
 		s.flush(c)
 	}
 	switch {

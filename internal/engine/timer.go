@@ -174,20 +174,52 @@ func (s *shard) ping(c *Conn, now tick) {
 	s.settle(c)
 	s.pushControl(c, frames)
 	if c.state <= open {
-		c.flags |= flagPinged
+		c.flags |= flagPinged | flagPingWaits
 		c.due = now + ticks(cfg.PongTimeout)
 		s.noteBusy(c)
 	}
 }
 
-// noteBusy remembers, for a connection whose socket still holds data when the
-// ping is sent, how much its peer has acknowledged: the pong comes after all that.
+// busy is how far a peer's acknowledgements have come on their way to a ping.
+type busy struct {
+	acked uint64 // octets, at the last look
+	until uint64 // what came before the ping
+}
+
+// noteBusy remembers, for a connection with data that goes out before the ping,
+// where in the stream the ping is: the pong cannot come before that is read.
 func (s *shard) noteBusy(c *Conn) {
-	if fd := c.descriptor(); fd >= 0 {
-		if acked, pending := poll.Acknowledged(fd); pending {
-			s.busy[c] = acked
-		}
+	fd := c.descriptor()
+	if fd < 0 {
+		return
 	}
+	acked, pending := poll.Acknowledged(fd)
+	if c.out != nil {
+		pending += uint64(c.out.size)
+	}
+	if pending > 0 {
+		s.busy[c] = busy{acked, acked + pending}
+	}
+}
+
+// gettingOn reports whether a connection that owes a pong may have more time:
+// its peer has acknowledged more of what came before the ping since the last
+// look. Once it has all of that, it gets the time for the pong itself.
+func (s *shard) gettingOn(c *Conn) bool {
+	b, known := s.busy[c]
+	if !known {
+		return false
+	}
+	acked, _ := poll.Acknowledged(c.descriptor())
+	if acked <= b.acked {
+		return false
+	}
+	if acked >= b.until {
+		delete(s.busy, c)
+	} else {
+		s.busy[c] = busy{acked, b.until}
+	}
+	return true
 }
 
 // descriptor returns the socket's descriptor, that below TLS included, or -1.
@@ -201,24 +233,12 @@ func (c *Conn) descriptor() int {
 	return -1
 }
 
-// gettingOn reports whether a connection that owes a pong has at least
-// acknowledged some of what came before the ping since the last look.
-func (s *shard) gettingOn(c *Conn) bool {
-	before, known := s.busy[c]
-	if !known {
-		return false
-	}
-	acked, _ := poll.Acknowledged(c.descriptor())
-	s.busy[c] = acked
-	return acked > before
-}
-
 // schedulePing starts the pings of a new connection at a random time of its
 // first interval, so that those of many do not fall together.
 func (s *shard) schedulePing(c *Conn) {
 	interval := ticks(s.engine.cfg.PingInterval)
 	if interval > 0 && c.options&optTransport == 0 {
-		c.due = s.tick() + interval/2 + tick(rand.Uint32N(uint32(interval/2)+1))
+		c.due = 1 + s.tick() + interval/2 + tick(rand.Uint32N(uint32(interval/2)+1))
 	}
 	s.reschedule(c)
 }
@@ -255,8 +275,8 @@ func (s *shard) nextDue(c *Conn) (at tick, ok bool) {
 		at, ok = c.due, true
 	}
 	if c.expires != 0 {
-		left := time.Duration(s.closesAt(c)-s.now.UnixMilli()) * time.Millisecond
-		if due := s.tick() + ticks(min(max(left, 0), farthest)); !ok || due < at {
+		left := min(max(s.closesAt(c)-s.now.UnixMilli(), 0), farthest.Milliseconds())
+		if due := s.tick() + ticks(time.Duration(left)*time.Millisecond); !ok || due < at {
 			at, ok = due, true
 		}
 	}

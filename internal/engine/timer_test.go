@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"bytes"
+	"math"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"boundary-app.org/realtime/bus"
 )
 
 // TestWheelIsPunctual holds the wheel against a list: every entry comes up once,
@@ -51,15 +55,51 @@ func TestFarExpiryIsLookedAtSeldom(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, nil)
 	wraps := time.Duration(1<<32) * tickLength // as far as ticks go
-	for _, left := range []time.Duration{time.Minute, 24 * time.Hour, wraps, wraps + time.Second, 100 * 365 * 24 * time.Hour} {
+	now := time.Now()
+	for _, expires := range []time.Time{
+		now.Add(time.Minute), now.Add(24 * time.Hour), now.Add(wraps), now.Add(wraps + time.Second),
+		time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(253_402_300_799, 0), time.UnixMilli(math.MaxInt64),
+	} {
 		p := newPeer()
-		e.Register(&p.Conn, Spec{User: "u", Handler: p, Transport: p, Expires: time.Now().Add(left)})
+		e.Register(&p.Conn, Spec{User: "u", Handler: p, Transport: p, Expires: expires})
 		p.Open([]byte("open"))
 		wake := make(chan time.Duration)
 		p.shard.post(task{run: func(s *shard, _ *task) { wake <- time.Until(e.timeOf(p.wake)) }})
-		got, want := <-wake, min(left, farthest)
+		got, want := <-wake, min(time.Until(expires), farthest)
 		if got > want+time.Second || got < want-time.Second {
-			t.Errorf("with %v left the loop looks in %v, want %v", left, got, want)
+			t.Errorf("with an expiry at %v the loop looks in %v, want %v", expires, got, want)
 		}
+	}
+}
+
+// TestNoPongUnderTraffic has a client read all that comes, its pings included,
+// and answer none: what it acknowledges after a ping does not excuse it.
+func TestNoPongUnderTraffic(t *testing.T) {
+	t.Parallel()
+	for _, way := range paths {
+		if way.name == "transport" {
+			continue // it has no pings
+		}
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEngine(t, func(c *Config) { c.PingInterval, c.PongTimeout = 100*time.Millisecond, 200*time.Millisecond })
+			p := newPeer()
+			register(t, e, way, p, "u")
+			ticker := time.NewTicker(5 * time.Millisecond)
+			defer ticker.Stop()
+			text := bytes.Repeat([]byte("x"), 2000)
+			for range 2000 {
+				select {
+				case end := <-p.ended:
+					if end.code != 4012 {
+						t.Errorf("closed with %d, want 4012", end.code)
+					}
+					return
+				case <-ticker.C:
+					e.Send(bus.Everyone, "", text)
+				}
+			}
+			t.Error("it is not closed")
+		})
 	}
 }

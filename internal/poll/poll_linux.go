@@ -177,14 +177,18 @@ func result(n uintptr, errno syscall.Errno) (int, error) {
 	return 0, errno
 }
 
-// Acknowledged returns how many octets the peer has acknowledged, and whether
-// the socket holds octets that it has not. Both are zero for what is not TCP.
-func Acknowledged(fd int) (octets uint64, pending bool) {
+// Acknowledged returns how many octets the peer has acknowledged, and how many
+// the socket holds that it has not. Both are zero for what is not TCP.
+func Acknowledged(fd int) (octets, pending uint64) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
-		return 0, false
+		return 0, 0
 	}
-	return info.Bytes_acked, info.Unacked > 0 || info.Notsent_bytes > 0
+	queued, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0, 0
+	}
+	return info.Bytes_acked, uint64(queued)
 }
 
 // CloseWrite sends the end of the stream and leaves the other direction open.

@@ -49,7 +49,7 @@ func Write(int, []byte) (int, error) { return 0, errUnsupported }
 func Writev(int, [][]byte) (int, error) { return 0, errUnsupported }
 
 // Acknowledged returns nothing.
-func Acknowledged(int) (octets uint64, pending bool) { return 0, false }
+func Acknowledged(int) (octets, pending uint64) { return 0, 0 }
 
 // CloseWrite fails with an error.
 func CloseWrite(int) error { return errUnsupported }
