@@ -40,6 +40,9 @@ func CheckStrict(data []byte) error { return checkValue(data) }
 // checkNames walks valid JSON and refuses an object that names a member twice:
 // readers disagree about which one counts.
 func checkNames(data []byte) error {
+	if bytes.IndexByte(data, '{') < 0 {
+		return nil // no object, no names
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	var open []map[string]bool // one entry a level; nil for an array
