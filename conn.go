@@ -60,12 +60,9 @@ func (c *Conn) Topics() []string { return c.core.Topics() }
 // Send sends a message to this connection only. It does not wait for the
 // client. The error matches ErrInvalidMessage or ErrClosed.
 func (c *Conn) Send(m Message) error {
-	text, err := m.Encode(time.Now(), "")
+	text, err := c.endpoint.service.encode(m, time.Now(), "")
 	if err != nil {
 		return fmt.Errorf("realtime: send: %w", err)
-	}
-	if limit := c.endpoint.service.opts.Limits.MessageSize; len(text) > limit {
-		return fmt.Errorf("realtime: send: %w: it has %d octets, the limit is %d", ErrTooLarge, len(text), limit)
 	}
 	if !c.core.Send(text) {
 		return fmt.Errorf("realtime: send: %w", ErrClosed)

@@ -92,15 +92,24 @@ func (s *Service) send(ctx context.Context, to Address, m Message, now time.Time
 	if to.route == bus.Topic {
 		topic = to.target
 	}
-	text, err := m.Encode(now, topic)
+	text, err := s.encode(m, now, topic)
 	if err != nil {
 		return Receipt{}, err
 	}
+	return s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Body: text})
+}
+
+// encode returns what clients receive, within the limit of its size.
+func (s *Service) encode(m Message, now time.Time, topic string) ([]byte, error) {
+	text, err := m.Encode(now, topic)
+	if err != nil {
+		return nil, err
+	}
 	if limit := s.opts.Limits.MessageSize; len(text) > limit {
-		return Receipt{}, fmt.Errorf("%w: it has %d octets, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
+		return nil, fmt.Errorf("%w: it has %d octets, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
 			ErrTooLarge, len(text), limit)
 	}
-	return s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Body: text})
+	return text, nil
 }
 
 // ErrTooLarge says that a message is over Limits.MessageSize. It matches

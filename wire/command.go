@@ -69,7 +69,7 @@ func Action(data []byte) (action string, broken bool) {
 // one could be read, so that the reply can carry it.
 func ParseCommand(data []byte) (Command, *CommandError) {
 	ref := readRef(data)
-	if err := checkValue(data); err != nil {
+	if err := CheckStrict(data); err != nil {
 		return Command{Ref: ref}, malformed(err)
 	}
 	head, err := members(data)

@@ -159,7 +159,7 @@ func appendMember(b []byte, name string, value any) ([]byte, error) {
 	b = appendString(b, name)
 	b = append(b, ':')
 	if raw, ok := value.(json.RawMessage); ok {
-		if err := checkValue(raw); err != nil {
+		if err := CheckStrict(raw); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrInvalidMessage, name, err)
 		}
 		return append(b, raw...), nil

@@ -14,15 +14,16 @@ func checkObject(data []byte) error {
 	if len(data) == 0 || data[0] != '{' {
 		return fmt.Errorf("%w: it must be a JSON object such as {\"type\":\"order-updated\",\"payload\":{}}", ErrInvalidMessage)
 	}
-	if err := checkValue(data); err != nil {
+	if err := CheckStrict(data); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 	}
 	return nil
 }
 
-// checkValue accepts one JSON value in valid UTF-8 without duplicate names.
-// UTF-8 is checked on the octets because encoding/json repairs it silently.
-func checkValue(data []byte) error {
+// CheckStrict returns nil when data is one JSON value in valid UTF-8 in which no
+// object names a member twice. UTF-8 is checked on the octets because
+// encoding/json repairs it silently.
+func CheckStrict(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("it is not valid UTF-8")
 	}
@@ -32,10 +33,6 @@ func checkValue(data []byte) error {
 	}
 	return checkNames(data)
 }
-
-// CheckStrict returns nil when data is one JSON value in valid UTF-8 in which
-// no object names a member twice.
-func CheckStrict(data []byte) error { return checkValue(data) }
 
 // checkNames walks valid JSON and refuses an object that names a member twice:
 // readers disagree about which one counts.

@@ -111,7 +111,7 @@ func (c *Conn) CreatedAt() time.Time { return c.shard.engine.timeOf(c.created) }
 // then what was sent to the connection meanwhile, in order. From here on the
 // handler is called. It is called once, by whoever called Register.
 func (c *Conn) Open(text []byte) {
-	m := newMessage(socket.OpText, text, c.shard.clock())
+	m := newMessage(socket.OpText, text, time.Now())
 	c.shard.post(task{run: (*shard).open, conn: c, msg: m})
 	c.releaseMail()
 }
@@ -127,7 +127,7 @@ func (c *Conn) send(op socket.Opcode, data []byte) bool {
 	if c.Retired() {
 		return false
 	}
-	c.shard.post(task{run: (*shard).sendOne, conn: c, msg: newMessage(op, data, c.shard.clock())})
+	c.shard.post(task{run: (*shard).sendOne, conn: c, msg: newMessage(op, data, time.Now())})
 	return true
 }
 

@@ -101,6 +101,9 @@ func (s *shard) park(t *task) {
 
 // unpark starts a reader when a parked connection is ready.
 func (s *shard) unpark(c *Conn) {
+	if !c.offLoop.parked {
+		return
+	}
 	l := c.offLoop.link.(*netLink)
 	if err := s.poller.Remove(l.fd); err != nil {
 		s.doom(c)
@@ -135,7 +138,7 @@ func (s *shard) delivered(t *task) {
 }
 
 // pieceSize is about how much a writer takes at a time. What it has taken cannot
-// be dropped any more, and that it has written it is a sign of life.
+// be dropped any more; that it has written it shows that it is getting on.
 const pieceSize = 64 << 10
 
 // flushOffLoop starts a writer for what waits, unless one is at work.

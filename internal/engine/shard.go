@@ -166,9 +166,6 @@ func (s *shard) unload(octets, messages int) {
 	}
 }
 
-// clock is the time for who is not a loop.
-func (s *shard) clock() time.Time { return time.Now() }
-
 // loop owns the shard until Stop.
 func (s *shard) loop() {
 	defer close(s.done)
