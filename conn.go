@@ -145,6 +145,10 @@ func (h *clientHandler) Closed(code uint16, reason string) {
 	c.endpoint.onClose(c, CloseCode(code), reason)
 }
 
+// topicPatience is how many subscriptions over the limit a client is told about
+// before it is closed.
+const topicPatience = 128
+
 // subscribeSelf subscribes at the client's own wish.
 func (c *Conn) subscribeSelf(topic string) error {
 	if err := c.endpoint.authorize(c, topic); err != nil {
@@ -152,6 +156,9 @@ func (c *Conn) subscribeSelf(topic string) error {
 	}
 	err := c.Subscribe(topic)
 	if errors.Is(err, ErrTopicLimit) {
+		if c.core.Excess() > topicPatience {
+			c.Close(wire.CloseTopicLimit, "the topic limit was reached and reached again")
+		}
 		return &wire.CommandError{
 			Code:    wire.CodeTopicLimit,
 			Message: fmt.Sprintf("at most %d topics a connection; unsubscribe from one first", c.endpoint.service.opts.Limits.Topics),

@@ -32,6 +32,9 @@ func (e *endpoint) admit(id *Identity) error {
 			return err
 		}
 	}
+	if e.service.isRevoked(id) {
+		return ErrRevoked
+	}
 	// The verifier has judged the expiry, with its leeway; only rights are left.
 	return e.opts.Require.Check(id, time.Time{})
 }
@@ -47,10 +50,16 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 		s.arrivals.RUnlock()
 		return nil, ErrShutdown
 	}
-	s.engine.Register(&c.core, spec)
+	if err := s.engine.Register(&c.core, spec); err != nil {
+		s.arrivals.RUnlock()
+		return nil, err
+	}
 	s.opening.Add(1)
 	defer s.opening.Done()
 	s.arrivals.RUnlock()
+	if s.isRevoked(id) { // since it was admitted
+		c.core.Close(uint16(wire.CloseKicked), defaultRevoked)
+	}
 	e.onOpen(ctx, c)
 	c.core.Open(c.connected(id))
 	return c, nil

@@ -19,7 +19,8 @@ import (
 // status and a text that says why; a client that offers the subprotocol
 // boundary.realtime.v1 is upgraded and closed with a code instead, since a
 // browser shows neither to JavaScript otherwise. ServeHTTP returns once OnOpen
-// has; the connection keeps neither goroutine nor buffers of the HTTP server.
+// has, or before, where the token comes as a message; the connection keeps
+// neither goroutine nor buffers of the HTTP server.
 func (s *Service) Handler(opts HandlerOptions) http.Handler {
 	e := s.endpoint(opts)
 	origins, useless := newOrigins(opts.AllowedOrigins)
@@ -39,7 +40,16 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, origins origins
 		e.refuse(w, socket.Handshake{}, refuse("origin", http.StatusForbidden, 0, "this origin may not connect"))
 		return
 	}
-	id, denied := e.identify(r)
+	source := e.source(r)
+	if err := e.service.engine.Admits(source, ""); err != nil {
+		e.refuse(w, handshake, crowded(err))
+		return
+	}
+	token, follows, denied := e.credential(r)
+	var id *Identity
+	if denied == nil && !follows {
+		id, denied = e.identify(r.Context(), token)
+	}
 	if denied != nil {
 		e.refuse(w, handshake, *denied)
 		return
@@ -48,7 +58,34 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, origins origins
 		e.refuse(w, handshake, refusal{reason: "handshake", answer: refused})
 		return
 	}
-	e.upgrade(w, r, handshake, id)
+	if follows {
+		e.awaitToken(w, r, handshake, source)
+		return
+	}
+	if err := e.service.engine.Admits(source, id.UserID); err != nil {
+		e.refuse(w, handshake, crowded(err))
+		return
+	}
+	e.upgrade(w, r, handshake, id, source)
+}
+
+// source names the network a request comes from, where its connections count.
+func (e *endpoint) source(r *http.Request) string {
+	if e.service.opts.Limits.ConnectionsPerAddress == 0 {
+		return ""
+	}
+	return source(proxies(e.opts.TrustedProxies).client(r))
+}
+
+// crowded is the refusal of a connection too many.
+func crowded(err error) refusal {
+	switch {
+	case errors.Is(err, engine.ErrUserFull):
+		return refuse("user_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections of this user; close one first")
+	case errors.Is(err, engine.ErrSourceFull):
+		return refuse("address_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections from this address; close one first")
+	}
+	return refuse("full", http.StatusServiceUnavailable, wire.CloseTryAgain, "this node has as many connections as it may have; try again later")
 }
 
 func (e *endpoint) handshake(r *http.Request) (socket.Handshake, *socket.Refusal) {
@@ -71,11 +108,12 @@ func refuse(reason string, status int, code CloseCode, text string) refusal {
 	return refusal{reason: reason, answer: &socket.Refusal{Status: status, Text: text}, code: code}
 }
 
-// identify finds and verifies the token. Its texts never hold the token.
-func (e *endpoint) identify(r *http.Request) (*Identity, *refusal) {
-	fail := func(reason string, status int, code CloseCode, text string) (*Identity, *refusal) {
+// credential finds the token. It says that it follows, as the first message,
+// when the request has none and need not have one.
+func (e *endpoint) credential(r *http.Request) (token string, follows bool, denied *refusal) {
+	fail := func(reason string, status int, code CloseCode, text string) (string, bool, *refusal) {
 		refused := refuse(reason, status, code, text)
-		return nil, &refused
+		return "", false, &refused
 	}
 	if !e.service.Ready() {
 		return fail("draining", http.StatusServiceUnavailable, wire.CloseDrain, drainReason)
@@ -84,10 +122,15 @@ func (e *endpoint) identify(r *http.Request) (*Identity, *refusal) {
 	switch {
 	case err != nil:
 		return fail(string(auth.ReasonOf(err)), http.StatusBadRequest, wire.CloseBadRequest, err.Error())
-	case !present:
+	case !present && !e.opts.TokenInMessage:
 		return fail("missing", http.StatusBadRequest, wire.CloseBadRequest, "Missing "+e.opts.TokenParam+" query parameter")
 	}
-	id, err := e.verify(r.Context(), token)
+	return token, !present, nil
+}
+
+// identify verifies a token. The texts of a refusal never hold it.
+func (e *endpoint) identify(ctx context.Context, token string) (*Identity, *refusal) {
+	id, err := e.verify(ctx, token)
 	if err != nil {
 		refused := e.refusalOf(err)
 		return nil, &refused
@@ -120,12 +163,14 @@ func (e *endpoint) refusalOf(err error) refusal {
 	switch {
 	case errors.Is(err, auth.ErrMissingPermissions), errors.Is(err, auth.ErrMissingRole):
 		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error())
+	case errors.Is(err, ErrRevoked):
+		return unauthorized("revoked", "unauthorized: revoked")
 	case errors.Is(err, auth.ErrUnauthorized):
 		return unauthorized(reason, "unauthorized: "+reason)
 	case errors.Is(err, wire.ErrInvalidTarget):
 		return unauthorized(string(auth.ReasonClaims), "unauthorized: the identity's user id or roles cannot be used")
-	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return refuse(reason, http.StatusServiceUnavailable, 1013, "the token cannot be verified just now; try again")
+	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return refuse(reason, http.StatusServiceUnavailable, wire.CloseTryAgain, "the token cannot be verified just now; try again")
 	}
 	e.service.log.Error("a token could not be verified", "error", err)
 	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
@@ -190,23 +235,61 @@ func waitForEnd(conn net.Conn) {
 	}
 }
 
-func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Handshake, id *Identity) {
+func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Handshake, id *Identity, source string) {
+	conn, buffered, ok := e.hijack(w)
+	if !ok {
+		return
+	}
+	spec := specOf(conn, h, source)
+	spec.Prelude, spec.Buffered = h.AppendResponse(nil), buffered
+	if why := e.begin(r.Context(), id, spec); why != nil {
+		e.dismiss(conn, h.AppendResponse(nil), *why)
+	}
+}
+
+// hijack takes the connection of a request over, or answers that it cannot.
+func (e *endpoint) hijack(w http.ResponseWriter) (conn net.Conn, buffered []byte, ok bool) {
 	conn, buffered, err := socket.Hijack(w)
 	if err != nil {
 		e.service.log.Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
 		http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
-		return
 	}
-	_, err = e.connect(r.Context(), id, engine.Spec{
-		Conn:     conn,
-		Prelude:  h.AppendResponse(nil),
-		Buffered: buffered,
-		Deflate:  h.Deflate,
-		TextPing: h.Protocol != "",
-	})
-	if err != nil { // it began to drain meanwhile
-		e.service.metrics.Refusals.WithLabelValues("draining").Inc()
-		_ = sayLast(conn, socket.AppendClose(h.AppendResponse(nil), uint16(wire.CloseGoingAway), drainReason))
+	return conn, buffered, err == nil
+}
+
+func specOf(conn net.Conn, h socket.Handshake, source string) engine.Spec {
+	return engine.Spec{Conn: conn, Deflate: h.Deflate, TextPing: h.Protocol != "", Source: source}
+}
+
+// begin makes an upgraded client a connection, unless that is no longer possible.
+func (e *endpoint) begin(ctx context.Context, id *Identity, spec engine.Spec) *refusal {
+	_, err := e.connect(ctx, id, spec)
+	if err == nil {
+		return nil
+	}
+	why := drained(spec.TextPing)
+	if errors.Is(err, engine.ErrFull) { // since it was asked
+		why = crowded(err)
+	}
+	return &why
+}
+
+// drained is the refusal of who is upgraded when a drain begins.
+func drained(subprotocol bool) refusal {
+	code := wire.CloseGoingAway
+	if subprotocol {
+		code = wire.CloseDrain
+	}
+	return refuse("draining", http.StatusServiceUnavailable, code, drainReason)
+}
+
+// dismiss closes an upgraded client that is refused. Before is what it has to
+// be sent first.
+func (e *endpoint) dismiss(conn net.Conn, before []byte, why refusal) {
+	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
+	e.service.log.Debug("a connection was refused", "reason", why.reason, "code", int(why.code))
+	if err := sayLast(conn, socket.AppendClose(before, uint16(why.code), why.answer.Text)); err != nil {
+		e.service.log.Debug("a refusal could not be sent", "error", err)
 	}
 }
 

@@ -290,6 +290,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"Limits.MessageBurst": {Limits: realtime.Limits{MessageBurst: -1}},
 		"PongTimeout":         {PongTimeout: -1},
 		"DrainWindow":         {DrainWindow: -1},
+		"TokenLifetime":       {TokenLifetime: -1},
 		"must be at least":    {Limits: realtime.Limits{MessageSize: 2 << 20}},
 	} {
 		svc, err := realtime.New(opts)

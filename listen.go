@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"boundary-app.org/realtime/internal/metrics"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -94,7 +95,7 @@ func (l *listener) offer(body []byte) bool {
 		return false
 	}
 	if len(l.queue) >= listenerQueue {
-		l.service.metrics.Drops.WithLabelValues("listener_full").Inc()
+		l.service.metrics.Drops.WithLabelValues(metrics.DropListener).Inc()
 		return false
 	}
 	l.queue = append(l.queue, body)

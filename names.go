@@ -19,8 +19,25 @@ type (
 	Receipt = bus.Receipt
 	// CloseCode is the status of a WebSocket close frame.
 	CloseCode = wire.CloseCode
+	// TopicRule gives topics a SlowPolicy.
+	TopicRule = engine.TopicRule
+	// SlowPolicy says what becomes of a topic's messages on their way to a client
+	// that does not keep up.
+	SlowPolicy = engine.SlowPolicy
 	// Transport is an application's own way to a client, see Service.Connect.
 	Transport = engine.Transport
+)
+
+// What becomes of a topic's messages when a client does not keep up.
+const (
+	// Disconnect keeps them until Limits.Backlog is reached, and then closes the
+	// connection with 4008. It is the default.
+	Disconnect = engine.Disconnect
+	// DropOldest drops the topic's oldest messages when Limits.Backlog is reached.
+	DropOldest = engine.DropOldest
+	// LatestOnly drops a message that still waits when a newer one of its topic
+	// arrives: for state such as prices and positions.
+	LatestOnly = engine.LatestOnly
 )
 
 // Errors that callers tell apart. Their texts say what to do.
@@ -35,6 +52,8 @@ var (
 	ErrInvalidMessage = wire.ErrInvalidMessage
 	// ErrTopicLimit says that a connection has as many topics as it may have.
 	ErrTopicLimit = engine.ErrTopicLimit
+	// ErrTooManyConnections says that Limits do not allow one more connection.
+	ErrTooManyConnections = engine.ErrFull
 	// ErrClosed says that the connection has ended.
 	ErrClosed = engine.ErrClosed
 )

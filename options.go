@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"boundary-app.org/realtime/auth"
@@ -23,8 +24,11 @@ type Options struct {
 	Bus bus.Bus
 	// Log gets what an operator should know. Default: slog.Default.
 	Log *slog.Logger
-	// Limits bound what one connection may use.
+	// Limits bound what connections may use.
 	Limits Limits
+	// Topics say what becomes of topics' messages on their way to clients that do
+	// not keep up. The first rule that matches counts; without one it is Disconnect.
+	Topics []TopicRule
 	// PingInterval is the time between pings; PongTimeout is how long any whole
 	// frame from the client may then take. Defaults: 25 s and 10 s. A negative
 	// PingInterval turns pings off.
@@ -33,6 +37,9 @@ type Options struct {
 	// ExpiryGrace is how long a connection outlives its token, before it is
 	// closed with 4005. Default: 25 s; negative: none.
 	ExpiryGrace time.Duration
+	// TokenLifetime is the longest life of the tokens that your issuer makes: a
+	// revocation is kept so long, unless it says otherwise. Default: 24 h.
+	TokenLifetime time.Duration
 	// DrainWindow is the time over which Shutdown spreads its closes at the
 	// longest. Default: 30 s.
 	DrainWindow time.Duration
@@ -40,7 +47,7 @@ type Options struct {
 	Shards int
 }
 
-// Limits bound what one connection may use. Zero values are the defaults.
+// Limits bound what connections may use. Zero values are the defaults.
 type Limits struct {
 	// MessageSize is the longest message in octets, from clients and to them.
 	// Default: 64 KiB.
@@ -50,13 +57,25 @@ type Limits struct {
 	// transports) a burst may reach four times as much within 200 ms, since
 	// there the kernel's buffer is filled by and by. Default: 1 MiB.
 	Backlog int
-	// Topics is how many topics a connection may be subscribed to. Default: 128.
+	// Topics is how many topics a connection may be subscribed to. A client that
+	// goes on asking for more is closed with 4505. Default: 128.
 	Topics int
 	// MessageRate is how many messages and pings a second a client may send in
 	// the long run, MessageBurst how many at once; beyond, it is closed with
 	// 4013. Defaults: 1,000 and 2,000; a negative rate: any number.
 	MessageRate  float64
 	MessageBurst int
+	// Connections is how many connections a node takes: beyond, requests are
+	// answered with 503. ConnectionsPerUser and ConnectionsPerAddress are how many
+	// a node takes of one user and from one network address (of IPv6: one /64);
+	// beyond, the answer is 429, or 4504 for clients of the subprotocol. Default:
+	// any number.
+	Connections           int
+	ConnectionsPerUser    int
+	ConnectionsPerAddress int
+	// EvictOldest has a connection too many of a user or an address take the place
+	// of the oldest, which is closed with 4504, in place of being refused.
+	EvictOldest bool
 }
 
 // closeTimeout is how long a client may take to answer a close frame.
@@ -79,6 +98,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.PingInterval, 25*time.Second)
 	setDefault(&o.PongTimeout, 10*time.Second)
 	setDefault(&o.ExpiryGrace, 25*time.Second)
+	setDefault(&o.TokenLifetime, 24*time.Hour)
 	setDefault(&o.DrainWindow, 30*time.Second)
 	o.PingInterval = max(o.PingInterval, 0)
 	o.ExpiryGrace = max(o.ExpiryGrace, 0)
@@ -93,6 +113,12 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MessageBurst, 2000)
 	l.MessageRate = max(l.MessageRate, 0)
 	return l
+}
+
+func (l Limits) caps() engine.Caps {
+	return engine.Caps{
+		Total: l.Connections, PerUser: l.ConnectionsPerUser, PerSource: l.ConnectionsPerAddress, Evict: l.EvictOldest,
+	}
 }
 
 func setDefault[T comparable](value *T, preset T) {
@@ -111,7 +137,11 @@ func (o Options) check() error {
 		{"Limits.Backlog", o.Limits.Backlog},
 		{"Limits.Topics", o.Limits.Topics},
 		{"Limits.MessageBurst", o.Limits.MessageBurst},
+		{"Limits.Connections", o.Limits.Connections},
+		{"Limits.ConnectionsPerUser", o.Limits.ConnectionsPerUser},
+		{"Limits.ConnectionsPerAddress", o.Limits.ConnectionsPerAddress},
 		{"PongTimeout", int(o.PongTimeout)},
+		{"TokenLifetime", int(o.TokenLifetime)},
 		{"DrainWindow", int(o.DrainWindow)},
 	} {
 		if c.value < 0 {
@@ -121,6 +151,11 @@ func (o Options) check() error {
 	if o.Limits.Backlog < o.Limits.MessageSize+frameCost {
 		return fmt.Errorf("realtime: Limits.Backlog (%d) must be at least Limits.MessageSize (%d) and %d: else no message of that size could wait",
 			o.Limits.Backlog, o.Limits.MessageSize, frameCost)
+	}
+	for _, rule := range o.Topics {
+		if err := rule.Check(); err != nil {
+			return fmt.Errorf("realtime: Topics: %w", err)
+		}
 	}
 	return nil
 }
@@ -137,6 +172,8 @@ func (o Options) engine(set *metrics.Set) engine.Config {
 		ExpiryGrace:  o.ExpiryGrace,
 		Rate:         o.Limits.MessageRate,
 		Burst:        o.Limits.MessageBurst,
+		Topics:       o.Topics,
+		Caps:         o.Limits.caps(),
 		Metrics:      set,
 		Log:          o.Log,
 		PingText:     []byte(wire.Ping),
@@ -147,10 +184,19 @@ func (o Options) engine(set *metrics.Set) engine.Config {
 type HandlerOptions struct {
 	// TokenParam is the query parameter that holds the token. Default: "token".
 	TokenParam string
+	// TokenInMessage lets a client without a token connect, and bring it as its
+	// first message, {"action":"connect","token":"..."}, within 5 s, so that it
+	// stands in no URL and no header. Until then it is no connection: it hears
+	// nothing, and a service has at most 4,096 such clients. Default: off.
+	TokenInMessage bool
 	// AllowedOrigins are the values of the Origin header that browsers may
 	// connect from, such as "https://app.example.com", compared exactly.
 	// Default: the origin the request itself is for.
 	AllowedOrigins []string
+	// TrustedProxies are the networks of the proxies before this service, whose
+	// X-Forwarded-For is believed where Limits.ConnectionsPerAddress counts.
+	// Default: none; the address is the one at the other end of the connection.
+	TrustedProxies []netip.Prefix
 	// Require refuses identities that lack a right, with 403.
 	Require auth.Requirements
 	// AuthorizeTopic decides whether a client may subscribe itself to a topic

@@ -1,11 +1,15 @@
 package realtime
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
+
+	"boundary-app.org/realtime/internal/revocation"
 )
 
 // packed is an identity in one string: a connection keeps its identity for as
@@ -41,6 +45,23 @@ func (p packed) roles() []string {
 	r := p.unpacker()
 	r.text()
 	return r.texts()
+}
+
+// token returns what a revocation goes by. The digest is that of the whole: a
+// token is packed in the same way each time.
+func (p packed) token() revocation.Token {
+	r := p.unpacker()
+	t := revocation.Token{User: r.text()}
+	r.texts()
+	r.time()
+	t.IssuedAt = r.time()
+	r.text()
+	t.ID = r.text()
+	t.Digest = func() string {
+		sum := sha256.Sum256([]byte(p))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return t
 }
 
 // identity returns what was packed.

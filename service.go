@@ -15,6 +15,7 @@ import (
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/internal/revocation"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -37,12 +38,18 @@ type Service struct {
 
 	listeners listeners
 
-	draining atomic.Bool
-	arrivals sync.RWMutex // held for reading by who registers a connection
-	opening  sync.WaitGroup
-	shutdown atomic.Bool
-	ended    chan struct{}
-	endErr   error // written before ended is closed
+	revoked revocation.List
+	telling sync.WaitGroup // goroutines that tell other nodes what was revoked
+
+	draining  atomic.Bool
+	arriving  context.Context // ends when draining begins
+	turnAway  context.CancelFunc
+	strangers atomic.Int64 // upgraded clients whose token has not come
+	arrivals  sync.RWMutex // held for reading by who registers a connection
+	opening   sync.WaitGroup
+	shutdown  atomic.Bool
+	ended     chan struct{}
+	endErr    error // written before ended is closed
 }
 
 // New starts a service and joins its bus.
@@ -54,13 +61,15 @@ func New(opts Options) (*Service, error) {
 	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.after, s.end = context.WithCancel(context.Background())
-	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount)
+	s.arriving, s.turnAway = context.WithCancel(context.Background())
+	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount, s.revocationCount)
 	s.engine = engine.New(opts.engine(s.metrics))
 	s.listeners.service = s
 	s.node, err = opts.Bus.Join(s.ctx, s.deliver)
 	if err != nil {
 		s.cancel()
 		s.end()
+		s.turnAway()
 		s.engine.Stop()
 		return nil, fmt.Errorf("realtime: join the bus: %w", err)
 	}
@@ -132,6 +141,11 @@ func (s *Service) publish(ctx context.Context, e bus.Envelope) (Receipt, error) 
 	if err := s.engine.Admit(ctx); err != nil {
 		return Receipt{}, err
 	}
+	return s.hand(ctx, e)
+}
+
+// hand gives an envelope to the bus.
+func (s *Service) hand(ctx context.Context, e bus.Envelope) (Receipt, error) {
 	receipt, err := s.node.Publish(ctx, e)
 	if errors.Is(err, bus.ErrClosed) {
 		return receipt, ErrShutdown
@@ -184,6 +198,8 @@ func (s *Service) deliver(e bus.Envelope) int {
 		})
 	case bus.Unsubscribe:
 		return s.each(e, unsubscribeOrder(string(e.Body)))
+	case bus.Revoke:
+		return s.deliverRevocation(e)
 	}
 	s.log.Warn("an envelope asks for an unknown operation; are all nodes of the same version?", "op", e.Op)
 	return 0

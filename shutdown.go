@@ -39,6 +39,7 @@ func (s *Service) drain(ctx context.Context) error {
 	s.arrivals.Lock() // nobody is between the check of draining and registering
 	s.draining.Store(true)
 	s.arrivals.Unlock()
+	s.turnAway()
 
 	err := s.closePaced(ctx)
 	if err == nil {
@@ -50,6 +51,7 @@ func (s *Service) drain(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		s.opening.Wait()
+		s.telling.Wait()
 		s.engine.Stop()
 		s.listeners.running.Wait()
 		close(ended)

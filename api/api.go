@@ -141,6 +141,7 @@ func (a *api) routes() []route {
 		{method: "GET", path: "/v1/connections/{id}", call: a.connection},
 		{method: "DELETE", path: "/v1/connections/{id}", call: a.disconnect, maxBody: one},
 		{method: "DELETE", path: "/v1/users/{user}/connections", call: a.disconnectUser, maxBody: one},
+		{method: "POST", path: "/v1/revocations", call: a.revoke, maxBody: one},
 		{method: "PUT", path: "/v1/connections/{id}/topics/{topic}", call: a.subscribe},
 		{method: "DELETE", path: "/v1/connections/{id}/topics/{topic}", call: a.unsubscribe},
 

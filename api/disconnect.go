@@ -79,12 +79,16 @@ func parseCloseOrder(data []byte) (closeOrder, error) {
 	if err := body.member("reason", "a string", &order.reason); err != nil {
 		return order, err
 	}
-	switch {
-	case !mayClose(code):
+	if !mayClose(code) {
 		return order, badRequest(`"code": %d is not a close code that may be sent; use %s`, code, closeCodes)
-	case len(order.reason) > maxReason:
-		return order, badRequest(`"reason" has %d octets; at most %d fit into a close frame`, len(order.reason), maxReason)
 	}
 	order.code = realtime.CloseCode(code)
-	return order, nil
+	return order, checkReason(order.reason)
+}
+
+func checkReason(reason string) error {
+	if len(reason) > maxReason {
+		return badRequest(`"reason" has %d octets; at most %d fit into a close frame`, len(reason), maxReason)
+	}
+	return nil
 }

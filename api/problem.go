@@ -57,8 +57,10 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 	case errors.Is(err, realtime.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, "%s", plain(err))
 	case errors.Is(err, realtime.ErrInvalidMessage), errors.Is(err, realtime.ErrInvalidTopic),
-		errors.Is(err, realtime.ErrInvalidTarget):
+		errors.Is(err, realtime.ErrInvalidTarget), errors.Is(err, realtime.ErrInvalidRevocation):
 		return badRequest("%s", plain(err))
+	case errors.Is(err, realtime.ErrTooManyRevocations):
+		return unavailable("%s", plain(err))
 	case errors.Is(err, realtime.ErrShutdown):
 		return unavailable("this node is shut down; send to another one")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -92,6 +92,29 @@ func TestRefusals(t *testing.T) {
 		{"DELETE", "/v1/connections/%00", ``, 400, "control character"},
 		{"DELETE", "/v1/users/%00/connections", ``, 400, "control character"},
 
+		{"POST", "/v1/revocations", ``, 400, "the body is empty"},
+		{"POST", "/v1/revocations", `[]`, 400, `the body must be a JSON object with "user", "connection", "tokenId", "until", "reason"`},
+		{"POST", "/v1/revocations", `{}`, 400, `give one of "user", "connection" and "tokenId"`},
+		{"POST", "/v1/revocations", `{"reason":"x"}`, 400, `give one of`},
+		{"POST", "/v1/revocations", `{"user":"u1","tokenId":"x"}`, 400, `give one of`},
+		{"POST", "/v1/revocations", `{"user":"u1","user":"u1"}`, 400, `"user" is given twice`},
+		{"POST", "/v1/revocations", `{"User":"u1"}`, 400, `unknown name "User"`},
+		{"POST", "/v1/revocations", `{"user":"u1","code":4503}`, 400, `unknown name "code"`},
+		{"POST", "/v1/revocations", `{"user":""}`, 400, "invalid target: user: it is empty"},
+		{"POST", "/v1/revocations", `{"user":null}`, 400, `"user" must be a string`},
+		{"POST", "/v1/revocations", `{"tokenId":7}`, 400, `"tokenId" must be a string`},
+		{"POST", "/v1/revocations", `{"tokenId":"a\u0000"}`, 400, "control character"},
+		{"POST", "/v1/revocations", `{"connection":["` + id + `"]}`, 400, `"connection" must be a string`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":1767323045}`, 400, `"until" must be a time (RFC 3339) such as "2026-01-02T03:04:05Z"`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":""}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":null}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"tomorrow"}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"2026-01-02T03:04:05"}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"2000-01-02T03:04:05Z"}`, 400, "it would end in the past"},
+		{"POST", "/v1/revocations", `{"user":"u1","reason":1}`, 400, `"reason" must be a string`},
+		{"POST", "/v1/revocations", `{"user":"u1","reason":"` + long[:124] + `"}`, 400, "124 octets; at most 123"},
+		{"POST", "/v1/revocations?until=x", `{"user":"u1"}`, 400, "takes no query"},
+
 		{"PUT", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid topic"},
 		{"PUT", "/v1/connections/%00/topics/a", ``, 400, "invalid target"},
 		{"DELETE", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid topic"},
@@ -314,6 +337,8 @@ func bodyOf(o operation) string {
 		return `{"messages":[{"to":{"everyone":true},"message":{"type":"t"}}]}`
 	case "#/components/requestBodies/CloseOrder":
 		return `{"code":4503}`
+	case "#/components/requestBodies/Revocation":
+		return `{"user":"nobody"}`
 	}
 	return ""
 }

@@ -43,6 +43,7 @@ const (
 	Disconnect            // close each connection; Body is a close order
 	Subscribe             // subscribe each connection to the topic that is Body
 	Unsubscribe           // the reverse; an empty Body means all topics
+	Revoke                // close those whose token Body revokes; to Everyone: and remember it
 )
 
 // Envelope is one operation on the connections that an address names.

@@ -15,6 +15,7 @@ const (
 	ClosePolicyViolation CloseCode = 1008
 	CloseTooBig          CloseCode = 1009
 	CloseInternalError   CloseCode = 1011
+	CloseTryAgain        CloseCode = 1013
 
 	CloseDrain           CloseCode = 4001
 	CloseTokenExpired    CloseCode = 4005
@@ -49,7 +50,7 @@ func (c CloseCode) Reconnect() bool {
 	switch {
 	case c >= 4000 && c <= 4499:
 		return true
-	case c == CloseGoingAway, c == CloseInternalError, c == 1006, c == 1012, c == 1013:
+	case c == CloseGoingAway, c == CloseInternalError, c == 1006, c == 1012, c == CloseTryAgain:
 		return true
 	}
 	return false

@@ -12,6 +12,7 @@ const (
 	ActionSubscribe   = "subscribe"
 	ActionUnsubscribe = "unsubscribe"
 	ActionPing        = "ping"
+	ActionConnect     = "connect" // the first, where the token comes as a message: see ParseConnect
 )
 
 // maxRef bounds a command's ref, which is echoed in the reply, in octets.
@@ -41,6 +42,7 @@ const (
 	CodeInvalidTopic  = "invalid_topic"
 	CodeForbidden     = "forbidden"
 	CodeTopicLimit    = "topic_limit"
+	CodeConnected     = "already_connected"
 	CodeInternal      = "internal"
 )
 
@@ -87,6 +89,31 @@ func ParseCommand(data []byte) (Command, *CommandError) {
 	}
 	c.Ref = ref
 	return c, nil
+}
+
+// ParseConnect reads the command that brings a client's token, {"action":
+// "connect","token":"..."}, strictly; a ref is allowed, and has no use. What is
+// wrong is not said: the text may hold a token where it does not belong.
+func ParseConnect(data []byte) (token string, ok bool) {
+	if CheckStrict(data) != nil {
+		return "", false
+	}
+	head, err := members(data)
+	if err != nil || head["ref"] != nil && readRef(data) == nil {
+		return "", false
+	}
+	delete(head, "ref")
+	action, named := stringOf(head["action"])
+	token, brought := stringOf(head["token"])
+	if !named || !brought || action != ActionConnect || len(head) != 2 {
+		return "", false
+	}
+	return token, true
+}
+
+func stringOf(raw json.RawMessage) (text string, ok bool) {
+	ok = len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil
+	return text, ok
 }
 
 // set reads one member. Names are compared exactly, which encoding/json does not.

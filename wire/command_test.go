@@ -81,3 +81,33 @@ func TestParseCommandRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestParseConnect(t *testing.T) {
+	t.Parallel()
+	ref64, ref65 := `"`+strings.Repeat("r", 62)+`"`, `"`+strings.Repeat("r", 63)+`"`
+	for text, want := range map[string]string{
+		`{"action":"connect","token":"a.b.c"}`:                    "a.b.c",
+		" {\"token\" : \"a\\u002eb\", \"action\":\"connect\"}\n":  "a.b",
+		`{"action":"connect","token":""}`:                         "",
+		`{"action":"connect","token":"t","ref":1}`:                "t",
+		`{"action":"connect","token":"t","ref":` + ref64 + `}`:    "t",
+		`{"action":"connect","token":"{\"action\":\"connect\"}"}`: `{"action":"connect"}`,
+	} {
+		if token, ok := wire.ParseConnect([]byte(text)); !ok || token != want {
+			t.Errorf("%s: %q, %v; want %q", text, token, ok, want)
+		}
+	}
+	for _, text := range []string{
+		``, `null`, `[]`, `"connect"`, `{}`, `{"action":"connect"}`, `{"token":"t"}`, `{"action":"connect","token":`,
+		`{"action":"Connect","token":"t"}`, `{"Action":"connect","token":"t"}`, `{"action":"connect","Token":"t"}`,
+		`{"action":"ping","token":"t"}`, `{"action":null,"token":"t"}`, `{"action":"connect","token":null}`,
+		`{"action":"connect","token":7}`, `{"action":"connect","token":["t"]}`, `{"action":"connect","token":"t","topic":"x"}`,
+		`{"action":"connect","token":"t","token":"t"}`, `{"action":"connect","token":"t"}{}`,
+		`{"action":"connect","token":"t","ref":{}}`, `{"action":"connect","token":"t","ref":` + ref65 + `}`,
+		"{\"action\":\"connect\",\"token\":\"\xff\"}",
+	} {
+		if token, ok := wire.ParseConnect([]byte(text)); ok || token != "" {
+			t.Errorf("%q: %q, %v; want a refusal", text, token, ok)
+		}
+	}
+}

@@ -128,6 +128,7 @@ func carriesEnvelope(t *testing.T, b bus.Bus) {
 		{Route: bus.User, Target: "u 1/ü>*.", Body: []byte("x")},
 		{Route: bus.Role, Target: "admin", Op: bus.Disconnect, Body: []byte(`{"code":4503}`)},
 		{Route: bus.Connection, Target: "c1", Op: bus.Subscribe, Body: []byte("order:1")},
+		{Route: bus.Everyone, Op: bus.Revoke, Body: []byte(`{"kind":"user"}`)},
 		{Route: bus.Topic, Target: strings.Repeat("t", 255), Op: bus.Unsubscribe},
 		{Route: bus.Topic, Target: "big", Body: []byte(strings.Repeat("x", 256<<10))},
 	}

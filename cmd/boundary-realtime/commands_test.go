@@ -46,8 +46,12 @@ func TestTokenMint(t *testing.T) {
 	if err := json.Unmarshal(id.Claims, &claims); err != nil {
 		t.Fatal(err)
 	}
-	delete(claims, "exp")
-	delete(claims, "iat")
+	if id.TokenID == "" || claims["jti"] != id.TokenID {
+		t.Errorf("its id is %q, jti %v", id.TokenID, claims["jti"])
+	}
+	for _, name := range []string{"exp", "iat", "jti"} {
+		delete(claims, name)
+	}
 	want := map[string]any{
 		"sub": "u1", "groups": []any{"a,b", "c"}, "permissions": []any{"p"}, "topics": []any{"room:*"},
 		"email": "a@mail.example", "plan": "gold;x", "level": 3.0, "iss": "me", "aud": "you",

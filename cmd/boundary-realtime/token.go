@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -111,7 +112,9 @@ func (c *mintCommand) secret(cfg *config.Config) (secret config.Secret, err erro
 
 // claims names the claims as the server is configured to read them.
 func (c *mintCommand) claims(cfg config.JWT, now time.Time) (map[string]any, error) {
-	claims := map[string]any{cfg.Claims.UserID: c.Sub, "iat": now.Unix(), "exp": now.Add(c.Expires).Unix()}
+	claims := map[string]any{
+		"jti": rand.Text(), cfg.Claims.UserID: c.Sub, "iat": now.Unix(), "exp": now.Add(c.Expires).Unix(),
+	}
 	for name, list := range map[string][]string{
 		cfg.Claims.Roles: c.Role, cfg.Claims.Permissions: c.Permission, cfg.Claims.Topics: c.Topic,
 	} {

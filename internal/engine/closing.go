@@ -27,7 +27,7 @@ func (s *shard) attach(t *task) {
 		c.offLoop.start(c)
 	}
 	if a.prelude != nil {
-		s.addChunk(c, a.prelude) // goes out with the first frame, if Open comes in the same turn
+		s.addChunk(c, chunk{a.prelude, handshake}) // goes out with the first frame, if Open comes in the same turn
 	}
 	s.schedulePing(c)
 	if len(a.buffered) > 0 {
@@ -51,27 +51,34 @@ func (s *shard) place(c *Conn) {
 }
 
 // addChunk writes a chunk ahead of what is held back.
-func (s *shard) addChunk(c *Conn, chunk []byte) {
+func (s *shard) addChunk(c *Conn, ch chunk) {
 	if c.out == nil {
 		c.out = &backlog{}
 	}
-	c.out.chunks = append(c.out.chunks, chunk)
-	s.resize(c, len(chunk)+chunkCost)
+	c.out.chunks = append(c.out.chunks, ch)
+	s.resize(c, ch.cost())
 	s.markDirty(c)
 }
 
-// open writes the first frame, then what was held back.
+// open writes the first frame, if there is one, then what was held back.
 func (s *shard) open(t *task) {
 	c := t.conn
-	s.unload(len(t.msg.frame), 1)
+	if t.msg != nil {
+		s.unload(len(t.msg.frame), 1)
+	}
 	if c.state != opening {
 		return
 	}
 	s.settle(c)
 	c.state = open
-	s.addChunk(c, t.msg.frame)
-	c.out.chunks = append(c.out.chunks, c.out.held...)
-	c.out.held = nil
+	if t.msg != nil {
+		s.addChunk(c, chunk{data: t.msg.frame})
+	}
+	if c.out != nil {
+		c.out.chunks = append(c.out.chunks, c.out.held...)
+		c.out.held = nil
+		s.markDirty(c)
+	}
 }
 
 // retired removes a connection from all lists. It may still be closing.
@@ -127,8 +134,8 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 		return
 	}
 	if c.out != nil {
-		for _, chunk := range c.out.held { // never opened: it must not be the first frame
-			s.resize(c, -len(chunk)-chunkCost)
+		for _, ch := range c.out.held { // never opened: it must not be the first frame
+			s.resize(c, -ch.cost())
 			s.engine.metrics.Drops.WithLabelValues(metrics.DropClosed).Inc()
 		}
 		c.out.held = nil
@@ -136,7 +143,7 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 	c.state = closing
 	c.flags &^= flagPinged
 	s.slots[c.slot].fd = -1
-	s.addChunk(c, socket.AppendClose(nil, code, reason))
+	s.addChunk(c, chunk{data: socket.AppendClose(nil, code, reason)})
 	s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
 	s.expire(c, s.engine.cfg.CloseTimeout)
 	s.unpause(c)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +39,9 @@ type Conn struct {
 	options uint8
 	fixed   uint16 // groups the connection never leaves: the first of groups
 
-	retired bool // guarded by mu; here for want of padding elsewhere
+	// guarded by mu; here for want of padding elsewhere
+	retired bool
+	excess  uint8 // subscriptions refused for their number
 
 	// owned by the loop
 	state      state
@@ -108,11 +111,15 @@ func (c *Conn) ID() ID { return c.id }
 func (c *Conn) CreatedAt() time.Time { return c.shard.engine.timeOf(c.created) }
 
 // Open ends the time in which messages are held back: text is written first,
-// then what was sent to the connection meanwhile, in order. From here on the
-// handler is called. It is called once, by whoever called Register.
+// unless it is nil, then what was sent to the connection meanwhile, in order.
+// From here on the handler is called. It is called once, by whoever called
+// Register.
 func (c *Conn) Open(text []byte) {
-	m := newMessage(socket.OpText, text, time.Now())
-	c.shard.post(task{run: (*shard).open, conn: c, msg: m})
+	opening := task{run: (*shard).open, conn: c}
+	if text != nil {
+		opening.msg = newMessage(socket.OpText, text, time.Now())
+	}
+	c.shard.post(opening)
 	c.releaseMail()
 }
 
@@ -150,11 +157,19 @@ func (c *Conn) Subscribe(topic string, limit int) (added bool, err error) {
 	case c.topicAt(topic) >= 0:
 		return false, nil
 	case limit > 0 && c.topicCount() >= limit:
+		c.excess = min(c.excess, math.MaxUint8-1) + 1
 		return false, ErrTopicLimit
 	}
-	c.enter(key{bus.Topic, topic})
+	c.enter(key{bus.Topic, topic}, 0)
 	c.shard.engine.subscriptions.Add(1)
 	return true, nil
+}
+
+// Excess returns how many subscriptions were refused with ErrTopicLimit, up to 255.
+func (c *Conn) Excess() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int(c.excess)
 }
 
 // Unsubscribe removes the connection from a topic. It returns false when it was
@@ -225,9 +240,10 @@ func (c *Conn) topicAt(topic string) int {
 	return -1
 }
 
-// enter adds the connection to a group. Called under c.mu.
-func (c *Conn) enter(k key) {
-	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c), pos: notJoined})
+// enter adds the connection to a group, in exchange for so many claims. Called
+// under c.mu.
+func (c *Conn) enter(k key, claims int32) {
+	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c, claims), pos: notJoined})
 }
 
 // leave takes the connection out of one topic. Called under c.mu.
@@ -312,12 +328,12 @@ func (c *Conn) retire(code uint16, reason string) bool {
 		return false
 	}
 	e := c.shard.engine
-	e.subscriptions.Add(-int64(c.topicCount()))
 	for _, m := range c.groups {
 		if !m.left {
 			e.index.leave(m.list, nil)
 		}
 	}
+	e.subscriptions.Add(-int64(c.topicCount()))
 	c.retired = true
 	if c.mail != nil {
 		c.mail.makeRoom()

@@ -28,6 +28,8 @@ type Config struct {
 	ExpiryGrace  time.Duration
 	Rate         float64 // messages and pings a second from one connection; 0: any number
 	Burst        int
+	Topics       []TopicRule // optional: the first that matches a topic counts
+	Caps         Caps        // optional
 	Metrics      *metrics.Set
 	Log          *slog.Logger
 	PingText     []byte // sent beside the ping to connections with TextPing
@@ -48,6 +50,8 @@ type Engine struct {
 	open          atomic.Int64  // connections whose socket is not closed yet
 	subscriptions atomic.Int64
 
+	evicting sync.Mutex // held while a connection too many is sought
+
 	sockets sync.WaitGroup // the same as open, to be waited for
 	workers sync.WaitGroup // mailboxes, readers, writers, pollers
 	loops   sync.WaitGroup
@@ -61,7 +65,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
 		reader: socket.Config{MaxMessage: cfg.MaxMessage},
-		index:  newIndex(), start: time.Now(),
+		index:  newIndex(cfg.Topics), start: time.Now(),
 	}
 	for range cfg.Shards {
 		s := newShard(e)
@@ -87,6 +91,7 @@ type Transport interface {
 type Spec struct {
 	User    string
 	Roles   []string
+	Source  string    // of the network; connections without one are not capped by it
 	Expires time.Time // zero: never
 	Handler Handler
 
@@ -101,9 +106,22 @@ type Spec struct {
 
 // Register makes c, a zero Conn, a connection: it is found and sent to from now
 // on, but what is sent is held back until Open. The engine owns spec.Conn from
-// here on.
-func (e *Engine) Register(c *Conn, spec Spec) {
+// here on, unless Register refuses with ErrFull, ErrUserFull or ErrSourceFull.
+// With Caps.Evict it waits for the loops; it must not be called by a loop.
+func (e *Engine) Register(c *Conn, spec Spec) error {
 	e.prepare(c, spec)
+	if err := e.claim(c, &spec); err != nil {
+		return err
+	}
+	e.attach(c, &spec)
+	if e.cfg.Caps.Evict {
+		e.evict(c, spec.source(), e.cfg.Caps.PerSource)
+		e.evict(c, spec.user(), e.cfg.Caps.PerUser)
+	}
+	return nil
+}
+
+func (e *Engine) attach(c *Conn, spec *Spec) {
 	arrived := task{run: (*shard).attach, conn: c, arg: &arrival{spec.Prelude, spec.Buffered}}
 	if spec.Transport != nil {
 		c.offLoop = newOffLoop(&transportLink{engine: e, transport: spec.Transport})
@@ -113,7 +131,6 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 	} else {
 		c.offLoop = newOffLoop(&netLink{conn: spec.Conn, fd: c.shard.below(spec.Conn)})
 	}
-	e.count.Add(1)
 	e.open.Add(1)
 	e.sockets.Add(1)
 	e.metrics.Connections.Inc()
@@ -123,10 +140,13 @@ func (e *Engine) Register(c *Conn, spec Spec) {
 	c.shard.post(arrived)
 	e.index.add(c)
 	c.groups = make([]membership, 0, 3+len(spec.Roles)) // room for one topic
-	c.enter(key{route: bus.Everyone})
-	c.enter(key{bus.User, spec.User})
+	c.enter(key{route: bus.Everyone}, 0)
+	c.enter(spec.user(), e.cfg.Caps.claims(e.cfg.Caps.PerUser))
+	if spec.Source != "" {
+		c.enter(spec.source(), e.cfg.Caps.claims(e.cfg.Caps.PerSource))
+	}
 	for _, role := range spec.Roles {
-		c.enter(key{bus.Role, role})
+		c.enter(key{bus.Role, role}, 0)
 	}
 	c.fixed = uint16(len(c.groups))
 }
@@ -212,9 +232,11 @@ func (e *Engine) Members(route bus.Route, target string) []*Conn {
 		}
 		return nil
 	}
-	lists := e.index.lists(key{route, target})
-	var members []*Conn
-	for _, l := range lists {
+	return e.members(key{route, target})
+}
+
+func (e *Engine) members(k key) (members []*Conn) {
+	for _, l := range e.index.lists(k) {
 		members = append(members, l.shard.members(l)...)
 	}
 	return members

@@ -111,7 +111,7 @@ func (s *shard) write(l *list, limit int) {
 		case sl.seen >= f.seq:
 		case alone && sl.fd >= 0:
 			sl.seen = f.seq
-			s.writeNow(sl, frames, len(f.msgs))
+			s.writeNow(sl, frames, f)
 		default:
 			s.settle(sl.conn)
 		}
@@ -135,13 +135,13 @@ func (s *shard) finish(l *list) {
 }
 
 // writeNow writes straight from the fan-out: one system call, no copy.
-func (s *shard) writeNow(sl *slot, frames []byte, messages int) {
-	s.tally.deliveries += messages
+func (s *shard) writeNow(sl *slot, frames []byte, f *fanout) {
+	s.tally.deliveries += len(f.msgs)
 	n, err := poll.Write(int(sl.fd), frames)
 	if n == len(frames) {
 		return
 	}
-	s.blocked(sl.conn, frames, n, err)
+	s.blocked(sl.conn, chunk{frames, f.list.group}, n, err)
 }
 
 // rewind starts the count of fanouts again, while none is pending, long before
@@ -195,12 +195,16 @@ func (s *shard) pushFanout(c *Conn, f *fanout) {
 	if c.state > open || c.flags&flagRetired != 0 {
 		return
 	}
-	s.tally.deliveries += len(f.msgs)
-	if c.options&optDeflate != 0 {
-		s.push(c, f.compressed())
+	if f.list.group.slow == LatestOnly && c.lags() {
+		s.supersede(c, f)
 		return
 	}
-	s.push(c, s.frames(f))
+	s.tally.deliveries += len(f.msgs)
+	if c.options&optDeflate != 0 {
+		s.push(c, chunk{f.compressed(), f.list.group})
+		return
+	}
+	s.push(c, chunk{s.frames(f), f.list.group})
 }
 
 // frames returns a fanout's frames as one chunk. It is copied for as many

@@ -19,6 +19,7 @@ type key struct {
 // group is the connections that hear what is sent to one key.
 type group struct {
 	route bus.Route
+	slow  SlowPolicy
 	sum   uint32 // the key's hash
 	name  string
 	lists *list // one for each shard with members; guarded by the stripe
@@ -32,8 +33,9 @@ type list struct {
 	group *group
 
 	// guarded by the group's stripe
-	next *list
-	n    int
+	next   *list
+	n      int32
+	claims int32 // places taken for connections that are about to join
 
 	// owned by the shard's loop
 	members []int32 // slots
@@ -43,13 +45,15 @@ type list struct {
 // index finds groups and connections by name. Safe for concurrent use.
 type index struct {
 	seed   maphash.Seed
+	rules  []TopicRule
 	groups [stripes]groupStripe
 	conns  [stripes]connStripe
 }
 
 type groupStripe struct {
-	mu     sync.Mutex
-	groups table[*group]
+	mu      sync.Mutex
+	groups  table[*group]
+	changes uint64 // joins and leaves
 }
 
 type connStripe struct {
@@ -57,7 +61,7 @@ type connStripe struct {
 	conns table[*Conn]
 }
 
-func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
+func newIndex(rules []TopicRule) *index { return &index{seed: maphash.MakeSeed(), rules: rules} }
 
 func (x *index) sum(k key) uint32 { return uint32(maphash.String(x.seed, k.name)) + uint32(k.route) }
 
@@ -69,24 +73,69 @@ func (s *groupStripe) find(sum uint32, k key) *group {
 	return s.groups.find(sum, func(g *group) bool { return g.route == k.route && g.name == k.name })
 }
 
-// join counts c into the group and posts the membership to c's shard.
-func (x *index) join(k key, c *Conn) *list {
-	sum := x.sum(k)
-	s := x.stripe(sum)
+// join counts c into the group, in exchange for so many claims, and posts the
+// membership to c's shard.
+func (x *index) join(k key, c *Conn, claims int32) *list {
+	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.find(sum, k)
-	if g == nil {
-		if k.route == bus.Topic {
-			k.name = strings.Clone(k.name) // it may be a piece of a large buffer
-		}
-		g = &group{route: k.route, sum: sum, name: k.name}
-		s.groups.add(g)
-	}
-	l := g.listOf(c.shard)
+	l := x.group(s, sum, k).listOf(c.shard)
 	l.n++
+	l.claims -= claims
+	s.changes++
 	c.shard.post(task{run: (*shard).join, conn: c, list: l})
 	return l
+}
+
+// at returns where a group is, or would be.
+func (x *index) at(k key) (s *groupStripe, sum uint32) {
+	sum = x.sum(k)
+	return x.stripe(sum), sum
+}
+
+// group returns a group, which is made when there is none. Called under the
+// stripe's lock.
+func (x *index) group(s *groupStripe, sum uint32, k key) *group {
+	g := s.find(sum, k)
+	if g == nil {
+		g = &group{route: k.route, sum: sum, name: k.name}
+		if k.route == bus.Topic {
+			g.name = strings.Clone(k.name) // it may be a piece of a large buffer
+			g.slow = policyFor(x.rules, k.name)
+		}
+		s.groups.add(g)
+	}
+	return g
+}
+
+// claim takes a place in a group of at most limit, for a connection that will
+// join on a shard. It returns false when there is none. With evict, only other
+// claims stand in the way: members make room.
+func (x *index) claim(k key, on *shard, limit int, evict bool) bool {
+	s, sum := x.at(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.find(sum, k); g != nil {
+		taken := g.claims()
+		if !evict {
+			taken += g.count()
+		}
+		if taken >= limit {
+			return false
+		}
+	}
+	x.group(s, sum, k).listOf(on).claims++
+	return true
+}
+
+// disclaim gives back what claim took.
+func (x *index) disclaim(k key, on *shard) {
+	s, sum := x.at(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.find(sum, k).listOf(on)
+	l.claims--
+	s.tidy(l)
 }
 
 // listOf returns the group's list on a shard. Called under the stripe's lock.
@@ -108,14 +157,22 @@ func (x *index) leave(l *list, then *task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.n--
-	if l.n == 0 {
-		l.group.drop(l)
-		if l.group.lists == nil {
-			s.groups.remove(l.group)
-		}
-	}
+	s.changes++
+	s.tidy(l)
 	if then != nil {
 		l.shard.post(*then)
+	}
+}
+
+// tidy drops a list without members, and a group without lists. Called under
+// the stripe's lock.
+func (s *groupStripe) tidy(l *list) {
+	if l.n > 0 || l.claims > 0 {
+		return
+	}
+	l.group.drop(l)
+	if l.group.lists == nil {
+		s.groups.remove(l.group)
 	}
 }
 
@@ -132,8 +189,7 @@ func (g *group) drop(l *list) {
 // stripe's lock so that all shards see a group's messages in one order, and
 // returns the number of members.
 func (x *index) send(k key, m *message) (recipients int) {
-	sum := x.sum(k)
-	s := x.stripe(sum)
+	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.find(sum, k)
@@ -141,7 +197,7 @@ func (x *index) send(k key, m *message) (recipients int) {
 		return 0
 	}
 	for l := g.lists; l != nil; l = l.next {
-		recipients += l.n
+		recipients += int(l.n)
 		l.shard.post(task{list: l, msg: m})
 	}
 	return recipients
@@ -149,8 +205,7 @@ func (x *index) send(k key, m *message) (recipients int) {
 
 // count returns the number of a group's members.
 func (x *index) count(k key) (n int) {
-	sum := x.sum(k)
-	s := x.stripe(sum)
+	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.find(sum, k); g != nil {
@@ -161,8 +216,7 @@ func (x *index) count(k key) (n int) {
 
 // lists returns a group's lists.
 func (x *index) lists(k key) (lists []*list) {
-	sum := x.sum(k)
-	s := x.stripe(sum)
+	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.find(sum, k); g != nil {
@@ -201,7 +255,15 @@ func (x *index) names(route bus.Route, yield func(name string, members int)) {
 // count returns the number of members. Called under the stripe's lock.
 func (g *group) count() (n int) {
 	for l := g.lists; l != nil; l = l.next {
-		n += l.n
+		n += int(l.n)
+	}
+	return n
+}
+
+// claims returns the number of places taken. Called under the stripe's lock.
+func (g *group) claims() (n int) {
+	for l := g.lists; l != nil; l = l.next {
+		n += int(l.claims)
 	}
 	return n
 }

@@ -76,11 +76,11 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 // pushControl answers a ping, which need not wait for Open.
 func (s *shard) pushControl(c *Conn, frame []byte) {
 	if c.state == opening {
-		s.addChunk(c, frame)
+		s.addChunk(c, chunk{data: frame})
 		s.bound(c)
 		return
 	}
-	s.push(c, frame)
+	s.push(c, chunk{data: frame})
 }
 
 func (s *shard) receive(c *Conn, ev socket.Event) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ func newEngine(t testing.TB, change func(*Config)) *Engine {
 	cfg := Config{
 		Shards: 2, MaxMessage: 64 << 10, MaxBacklog: 1 << 20, MaxInbox: 1 << 20,
 		CloseTimeout: 5 * time.Second,
-		Metrics:      metrics.New(none, none), Log: slog.New(slog.DiscardHandler),
+		Metrics:      metrics.New(none, none, none), Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)
@@ -44,6 +46,7 @@ type peer struct {
 	Conn
 	received chan []byte
 	ended    chan ending
+	gate     chan struct{} // closed when the peer begins to read; nil: it reads at once
 
 	mu       sync.Mutex
 	texts    []string
@@ -58,6 +61,12 @@ func newPeer() *peer {
 // Receive and Closed are the handler.
 func (p *peer) Receive(_ bool, data []byte)       { p.received <- data }
 func (p *peer) Closed(code uint16, reason string) { p.ended <- ending{code, reason} }
+
+func (p *peer) await() {
+	if p.gate != nil {
+		<-p.gate
+	}
+}
 
 func (p *peer) log() []string {
 	<-p.closed
@@ -113,6 +122,7 @@ var paths = []path{
 // Send and Close make a peer a Transport. (Conn's methods of these names are
 // reached through the field.)
 func (p *peer) Send(text []byte) error {
+	p.await()
 	p.note(socket.OpText, text)
 	return nil
 }
@@ -168,6 +178,7 @@ func tlsPair(t testing.TB) (server, client net.Conn) {
 // answers it.
 func (p *peer) readFrames(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
+	p.await()
 	r := bufio.NewReader(conn)
 	if line, err := r.ReadString('\n'); err != nil || line != "hello\n" {
 		close(p.closed)
@@ -189,7 +200,13 @@ func (p *peer) readFrames(conn net.Conn) {
 		if _, err := io.ReadFull(r, frame); err != nil {
 			return
 		}
-		if !p.note(socket.Opcode(frame[0]&0x0f), frame[header:]) {
+		payload := frame[header:]
+		if frame[0]&0x40 != 0 {
+			if payload, err = inflate(payload); err != nil {
+				return
+			}
+		}
+		if !p.note(socket.Opcode(frame[0]&0x0f), payload) {
 			_, _ = conn.Write(socket.AppendMaskedFrame(nil, socket.OpClose, frame[header:], [4]byte{1, 2, 3, 4}))
 			_, _ = io.Copy(io.Discard, r)
 			return
@@ -197,11 +214,19 @@ func (p *peer) readFrames(conn net.Conn) {
 	}
 }
 
+// inflate undoes permessage-deflate (RFC 7692 section 7.2.2).
+func inflate(data []byte) ([]byte, error) {
+	const end = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader(end))))
+}
+
 // register connects a peer and opens it.
 func register(t testing.TB, e *Engine, way path, p *peer, user string, roles ...string) {
 	t.Helper()
 	spec := way.connect(t, p)
 	spec.User, spec.Roles, spec.Handler = user, roles, p
-	e.Register(&p.Conn, spec)
+	if err := e.Register(&p.Conn, spec); err != nil {
+		t.Fatal(err)
+	}
 	p.Open([]byte("open"))
 }

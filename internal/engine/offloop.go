@@ -149,11 +149,12 @@ func (s *shard) flushOffLoop(c *Conn) {
 	}
 	o.writing, o.since = true, s.tick()
 	n := 0
-	for n < len(b.chunks) && (n == 0 || b.flying+len(b.chunks[n]) <= pieceSize) {
-		b.flying += len(b.chunks[n]) + chunkCost
+	var frames [][]byte
+	for n < len(b.chunks) && (n == 0 || b.flying+len(b.chunks[n].data) <= pieceSize) {
+		b.flying += b.chunks[n].cost()
+		frames = append(frames, b.chunks[n].data)
 		n++
 	}
-	frames := b.chunks[:n:n]
 	if b.chunks = b.chunks[n:]; len(b.chunks) == 0 {
 		c.flags &^= flagPingWaits
 	}

@@ -9,10 +9,11 @@ import (
 	"boundary-app.org/realtime/bus"
 )
 
-// TestOrderAgainstModel sends, subscribes and unsubscribes at random from one
-// goroutine, among more members than one slice of a fan-out, and holds what
-// every connection received against a list and a loop: the same messages, in
-// the order they were sent across all groups, each once.
+// TestOrderAgainstModel connects, subscribes, sends, unsubscribes and disconnects
+// at random from one goroutine, among more members than one slice of a fan-out,
+// and holds what every connection received against a list and a loop: the same
+// messages, in the order they were sent across all groups, each once. Meanwhile
+// the engine finds itself consistent.
 func TestOrderAgainstModel(t *testing.T) {
 	t.Parallel()
 	for _, way := range paths {
@@ -36,18 +37,29 @@ type modelPeer struct {
 
 func runModel(t *testing.T, way path, random *rand.Rand) {
 	e := newEngine(t, func(c *Config) { c.MaxBacklog = 64 << 20 })
-	peers := make([]*modelPeer, 600)
-	for i := range peers {
+	var peers []*modelPeer
+	connect := func() {
+		i := len(peers)
 		p := &modelPeer{
 			peer: newPeer(), topics: map[string]bool{}, want: []string{"open"},
 			user: fmt.Sprint("u", i/3), role: fmt.Sprint("r", i%2),
 		}
-		peers[i] = p
+		peers = append(peers, p)
 		register(t, e, way, p.peer, p.user, p.role)
 	}
-	for n := range 600 {
-		step(t, e, peers, random, fmt.Sprint("message ", n))
+	for range 500 {
+		connect()
 	}
+	for n := range 600 {
+		if random.IntN(6) == 0 {
+			connect()
+		}
+		step(t, e, peers, random, fmt.Sprint("message ", n))
+		if n%50 == 0 {
+			consistent(t, e)
+		}
+	}
+	consistent(t, e)
 	for _, p := range peers {
 		p.Conn.Close(1000, "")
 	}
@@ -60,6 +72,14 @@ func runModel(t *testing.T, way path, random *rand.Rand) {
 		t.Errorf("%d connections and %d subscriptions are left", e.Count(), e.Subscriptions())
 	}
 	e.Groups(bus.Topic, func(name string, _ int) { t.Errorf("the topic %s is left", name) })
+	consistent(t, e)
+}
+
+func consistent(t *testing.T, e *Engine) {
+	t.Helper()
+	if err := e.ConsistencyCheck(); err != nil {
+		t.Fatalf("the engine contradicts itself:\n%v", err)
+	}
 }
 
 func step(t *testing.T, e *Engine, peers []*modelPeer, random *rand.Rand, text string) {

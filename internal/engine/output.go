@@ -5,8 +5,6 @@ import (
 
 	"boundary-app.org/realtime/internal/metrics"
 	"boundary-app.org/realtime/internal/poll"
-	"boundary-app.org/realtime/internal/socket"
-	"boundary-app.org/realtime/wire"
 )
 
 // chunkCost is what a chunk in a backlog costs besides its octets.
@@ -20,59 +18,72 @@ const (
 	scratchSize = 8 << 10
 )
 
-// backlog is what waits for one connection's socket. Chunks are shared with
-// other connections and never changed. It exists only while something waits.
+// chunk is one or more whole frames on their way to one connection. The octets
+// are shared with other connections and never changed.
+type chunk struct {
+	data []byte
+	of   *group // that it was sent to, where it was sent to a group
+}
+
+// handshake marks the chunk that is no frames, but the answer to the handshake.
+var handshake = new(group)
+
+func (c chunk) cost() int { return len(c.data) + chunkCost }
+
+// backlog is what waits for one connection's socket. It exists only while
+// something waits.
 type backlog struct {
-	chunks [][]byte // to be written; the first from off on
+	chunks []chunk // to be written; the first from off on
 	off    int
-	held   [][]byte // to be written after Open
-	size   int      // octets, and chunkCost for each chunk
-	flying int      // the part of size that a writer off the loop has
+	held   []chunk // to be written after Open
+	size   int     // octets, and chunkCost for each chunk
+	flying int     // the part of size that a writer off the loop has
 }
 
 func (b *backlog) empty() bool { return len(b.chunks) == 0 && len(b.held) == 0 && b.flying == 0 }
 
 // push puts a chunk behind what waits for a connection and has it flushed at
-// the end of the turn. The chunk is one or more whole frames.
-func (s *shard) push(c *Conn, chunk []byte) {
+// the end of the turn.
+func (s *shard) push(c *Conn, ch chunk) {
 	if c.state > open {
 		return
 	}
-	s.add(c, chunk)
+	s.add(c, ch)
 	s.bound(c)
 }
 
 // bound ends a connection whose backlog has grown over the limit.
 func (s *shard) bound(c *Conn) {
-	limit := s.engine.cfg.MaxBacklog
-	if c.out.size-c.out.flying <= limit {
+	if s.excess(c) <= 0 {
 		return
 	}
 	if c.flags&flagArmed == 0 && c.state == open {
 		s.flush(c) // it may only be a long turn, not a slow reader
 	}
-	if c.state == gone || c.out == nil || c.out.size-c.out.flying <= limit {
+	if c.state == gone || c.out == nil || s.excess(c) <= 0 {
 		return
 	}
-	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, limit, s.tick()) {
+	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, s.engine.cfg.MaxBacklog, s.tick()) {
 		return
 	}
-	s.tooSlow(c)
+	if s.shed(c); s.excess(c) > 0 {
+		s.tooSlow(c)
+	}
 }
 
 // add puts a chunk into the backlog, whatever its size.
-func (s *shard) add(c *Conn, chunk []byte) {
+func (s *shard) add(c *Conn, ch chunk) {
 	if c.out == nil {
 		c.out = &backlog{}
 		s.slots[c.slot].fd = -1
 	}
 	b := c.out
 	if c.state == opening {
-		b.held = append(b.held, chunk)
+		b.held = append(b.held, ch)
 	} else {
-		b.chunks = append(b.chunks, chunk)
+		b.chunks = append(b.chunks, ch)
 	}
-	s.resize(c, len(chunk)+chunkCost)
+	s.resize(c, ch.cost())
 	s.markDirty(c)
 }
 
@@ -102,18 +113,22 @@ func (s *shard) flushDirty() {
 }
 
 // blocked takes a chunk of which a direct write wrote only the first n octets.
-func (s *shard) blocked(c *Conn, chunk []byte, n int, err error) {
+func (s *shard) blocked(c *Conn, ch chunk, n int, err error) {
 	if err != nil && !errors.Is(err, poll.ErrAgain) {
 		s.doom(c)
 		return
 	}
-	s.add(c, chunk)
+	s.add(c, ch)
 	c.out.off = n
 	s.resize(c, -n)
 	s.arm(c, true)
-	if c.out.size > s.engine.cfg.MaxBacklog {
-		s.tooSlow(c)
+	if c.state == gone {
+		return
 	}
+	if ch.of.slow == LatestOnly {
+		s.conflate(c)
+	}
+	s.bound(c)
 }
 
 // flush writes what waits for a connection, as far as its socket takes it.
@@ -142,20 +157,22 @@ func (s *shard) flush(c *Conn) {
 
 func (s *shard) writeChunks(c *Conn) (int, error) {
 	b := c.out
-	first := b.chunks[0][b.off:]
+	first := b.chunks[0].data[b.off:]
 	if len(b.chunks) == 1 {
 		return poll.Write(int(c.fd), first)
 	}
 	if b.size <= cap(s.scratch) {
 		joined := append(s.scratch[:0], first...)
-		for _, chunk := range b.chunks[1:] {
-			joined = append(joined, chunk...)
+		for _, ch := range b.chunks[1:] {
+			joined = append(joined, ch.data...)
 		}
 		return poll.Write(int(c.fd), joined)
 	}
 	vector := make([][]byte, 0, maxVector)
 	vector = append(vector, first)
-	vector = append(vector, b.chunks[1:min(len(b.chunks), maxVector)]...)
+	for _, ch := range b.chunks[1:min(len(b.chunks), maxVector)] {
+		vector = append(vector, ch.data)
+	}
 	return poll.Writev(int(c.fd), vector)
 }
 
@@ -163,9 +180,9 @@ func (s *shard) writeChunks(c *Conn) (int, error) {
 func (s *shard) written(c *Conn, n int) {
 	b := c.out
 	s.resize(c, -n)
-	for len(b.chunks) > 0 && b.off+n >= len(b.chunks[0]) {
-		n -= len(b.chunks[0]) - b.off
-		b.chunks[0] = nil
+	for len(b.chunks) > 0 && b.off+n >= len(b.chunks[0].data) {
+		n -= len(b.chunks[0].data) - b.off
+		b.chunks[0] = chunk{}
 		b.chunks = b.chunks[1:]
 		b.off = 0
 		s.resize(c, -chunkCost)
@@ -210,71 +227,6 @@ func (s *shard) rewatch(c *Conn) {
 	}
 }
 
-// tooSlow ends a connection whose backlog is full: it gets the rest of the
-// frame that is half written, and a close frame in place of what waited.
-func (s *shard) tooSlow(c *Conn) {
-	dropped := s.cutBacklog(c)
-	s.engine.metrics.Drops.WithLabelValues(metrics.DropTooSlow).Add(float64(dropped))
-	s.closeNow(c, uint16(wire.CloseTooSlow), "too slow: the backlog is full")
-}
-
-// cutBacklog drops all frames that have not begun to be written, and returns
-// their number.
-func (s *shard) cutBacklog(c *Conn) (dropped int) {
-	b := c.out
-	if b == nil {
-		return 0
-	}
-	var keep [][]byte
-	if c.state == opening {
-		keep, b.chunks = b.chunks, nil // the handshake's answer, no messages
-	} else if len(b.chunks) > 0 && b.off > 0 {
-		boundary := frameEnd(b.chunks[0], b.off)
-		dropped += countFrames(b.chunks[0][boundary:])
-		if boundary > b.off {
-			keep = [][]byte{b.chunks[0][:boundary:boundary]}
-		}
-		b.chunks = b.chunks[1:]
-	}
-	for _, chunk := range append(b.chunks, b.held...) {
-		dropped += countFrames(chunk)
-	}
-	b.chunks, b.held = keep, nil
-	if len(keep) == 0 {
-		b.off = 0
-	}
-	size := b.flying - b.off
-	for _, chunk := range keep {
-		size += len(chunk) + chunkCost
-	}
-	s.resize(c, size-b.size)
-	return dropped
-}
-
-// frameEnd returns where the frame that holds the octet before at ends.
-func frameEnd(chunk []byte, at int) (end int) {
-	for end < at {
-		header, payload, ok := socket.FrameLen(chunk[end:])
-		if !ok {
-			return len(chunk)
-		}
-		end += header + payload
-	}
-	return min(end, len(chunk))
-}
-
-func countFrames(chunk []byte) (n int) {
-	for len(chunk) > 0 {
-		header, payload, ok := socket.FrameLen(chunk)
-		if !ok || header+payload > len(chunk) {
-			return n
-		}
-		chunk = chunk[header+payload:]
-		n++
-	}
-	return n
-}
-
 // sendOne writes a message to one connection.
 func (s *shard) sendOne(t *task) {
 	c, m := t.conn, t.msg
@@ -286,8 +238,8 @@ func (s *shard) sendOne(t *task) {
 	s.settle(c)
 	s.tally.deliveries++
 	if c.options&optDeflate != 0 {
-		s.push(c, m.compressed())
+		s.push(c, chunk{data: m.compressed()})
 	} else {
-		s.push(c, m.frame)
+		s.push(c, chunk{data: m.frame})
 	}
 }

@@ -22,6 +22,7 @@ type Set struct {
 	BacklogBytes    prometheus.Gauge
 	Topics          prometheus.GaugeFunc
 	Subscriptions   prometheus.GaugeFunc
+	Revocations     prometheus.GaugeFunc
 	CallbackPanics  prometheus.Counter
 	PublishSeconds  prometheus.Histogram
 	FanoutSeconds   prometheus.Histogram
@@ -30,12 +31,15 @@ type Set struct {
 
 // The reasons of Drops.
 const (
-	DropTooSlow = "too_slow" // the connection's backlog was full
-	DropClosed  = "closed"   // the connection closed before it was written
+	DropTooSlow    = "too_slow"   // the connection's backlog was full, and it was closed
+	DropOldest     = "oldest"     // it was full, and the topic's oldest message made room
+	DropSuperseded = "superseded" // a newer message of the topic took its place
+	DropClosed     = "closed"     // the connection closed before it was written
+	DropListener   = "listener_full"
 )
 
-// New returns a set. Topics and subscriptions are asked for at every scrape.
-func New(topics, subscriptions func() int) *Set {
+// New returns a set. What it is given is asked for at every scrape.
+func New(topics, subscriptions, revocations func() int) *Set {
 	return &Set{
 		Connections:     gauge("connections", "Open connections."),
 		Connects:        counter("connects_total", "Connections that were accepted."),
@@ -48,6 +52,7 @@ func New(topics, subscriptions func() int) *Set {
 		BacklogBytes:    gauge("backlog_bytes", "Octets that wait for sockets to become writable."),
 		Topics:          gaugeFunc("topics", "Topics with at least one subscriber.", topics),
 		Subscriptions:   gaugeFunc("subscriptions", "Subscriptions of connections to topics.", subscriptions),
+		Revocations:     gaugeFunc("revocations", "Revocations of tokens in force.", revocations),
 		CallbackPanics:  counter("callback_panics_total", "Panics recovered from the application's callbacks."),
 		PublishSeconds:  histogram("publish_seconds", "Time from a send until the bus has taken the message."),
 		FanoutSeconds:   histogram("fanout_seconds", "Time from delivery to a node until the last of its sockets was written."),
@@ -58,7 +63,7 @@ func New(topics, subscriptions func() int) *Set {
 func (s *Set) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		s.Connections, s.Connects, s.Disconnects, s.Refusals, s.MessagesIn, s.MessagesOut, s.Deliveries,
-		s.Drops, s.BacklogBytes, s.Topics, s.Subscriptions, s.CallbackPanics, s.PublishSeconds, s.FanoutSeconds,
+		s.Drops, s.BacklogBytes, s.Topics, s.Subscriptions, s.Revocations, s.CallbackPanics, s.PublishSeconds, s.FanoutSeconds,
 		s.PublishFailures,
 	}
 }

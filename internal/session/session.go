@@ -38,6 +38,12 @@ func Read(text []byte, application bool) Step {
 		return refuse(wire.ParseCommand(text)) // which says what is broken
 	case action == wire.ActionSubscribe, action == wire.ActionUnsubscribe, action == wire.ActionPing:
 		return command(text)
+	case action == wire.ActionConnect:
+		c, _ := wire.ParseCommand(text) // for the ref; the token is no business of anybody's any more
+		return refuse(c, &wire.CommandError{
+			Code:    wire.CodeConnected,
+			Message: "the connection has brought a token already; make another connection for another token",
+		})
 	case application:
 		return Step{Kind: Application}
 	case action != "":

@@ -2,7 +2,10 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
+
+	"boundary-app.org/realtime"
 )
 
 // Config is the effective configuration of one run.
@@ -14,6 +17,8 @@ type Config struct {
 	Times    Times
 	Log      Log
 
+	// SlowTopics say what becomes of topics' messages when a client does not keep up.
+	SlowTopics []realtime.TopicRule
 	// Dev makes keys at start and serves the page to try it.
 	Dev bool
 	// Compression offers permessage-deflate to clients.
@@ -43,6 +48,7 @@ type JWT struct {
 	Issuer         string
 	Audience       string
 	Leeway         time.Duration
+	Lifetime       time.Duration // of tokens, at the longest
 	Claims         ClaimNames
 }
 
@@ -59,16 +65,29 @@ type Access struct {
 	RequiredRoles       []string
 	RequiredPermissions []string
 	TokenParam          string
+	TokenInMessage      bool
+	TrustedProxies      []netip.Prefix
 }
 
-// Limits bound what one connection may use.
+// Limits bound what connections may use.
 type Limits struct {
 	MessageSize  int     // octets
 	Backlog      int     // octets
 	Topics       int     // subscriptions
 	MessageRate  float64 // a second; 0: any number
 	MessageBurst int
+
+	Connections           int // 0: any number
+	ConnectionsPerUser    int // 0: any number
+	ConnectionsPerAddress int // 0: any number
+	Over                  string
 }
+
+// What is done about a connection too many.
+const (
+	OverReject = "reject"
+	OverEvict  = "evict-oldest"
+)
 
 // Times are the durations of a connection's life.
 type Times struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 )
 
 func writeFile(t *testing.T, text string) string {
@@ -34,11 +35,11 @@ func TestDefaults(t *testing.T) {
 	c := mustLoad(t, Sources{})
 	want := &Config{
 		Listener: Listener{Public: "127.0.0.1:8080", Admin: "127.0.0.1:8081"},
-		JWT: JWT{Leeway: 30 * time.Second, Claims: ClaimNames{
+		JWT: JWT{Leeway: 30 * time.Second, Lifetime: 24 * time.Hour, Claims: ClaimNames{
 			UserID: "sub", Role: "role", Roles: "roles", Permissions: "permissions", Topics: "topics", Email: "email",
 		}},
 		Access: Access{TokenParam: "token"},
-		Limits: Limits{MessageSize: 64 << 10, Backlog: 1 << 20, Topics: 128, MessageRate: 1000, MessageBurst: 2000},
+		Limits: Limits{MessageSize: 64 << 10, Backlog: 1 << 20, Topics: 128, MessageRate: 1000, MessageBurst: 2000, Over: OverReject},
 		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, Drain: 30 * time.Second},
 		Log:    Log{Format: LogAuto},
 	}
@@ -234,12 +235,20 @@ func FuzzFile(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var problems Problems
-		c := &Config{origins: map[string]string{}}
-		c.apply("default", presets(), &problems)
-		c.apply("file", parseFile("file", data, &problems), &problems)
+		c, problems := loadText(string(data))
 		if len(problems) > 0 {
 			return
+		}
+		// The file says all of it, once.
+		given := 0
+		for _, origin := range c.origins {
+			if origin == "file" {
+				given++
+			}
+		}
+		var plain map[string]any
+		if err := yaml.Unmarshal(data, &plain); err != nil || len(plain) != given {
+			t.Errorf("%q: %d settings are taken, and %d given: %v", data, given, len(plain), err)
 		}
 		// What was taken can be printed, and taken again, with the same result.
 		for _, s := range settings {

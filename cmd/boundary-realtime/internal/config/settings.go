@@ -45,6 +45,7 @@ var settings = []setting{
 	{"jwt_issuer", "", "What the claim iss must be", func(c *Config) value { return text{&c.JWT.Issuer} }},
 	{"jwt_audience", "", "What the claim aud must be or hold", func(c *Config) value { return text{&c.JWT.Audience} }},
 	{"jwt_leeway", "30s", "How far the issuer's clock may be off", func(c *Config) value { return duration{&c.JWT.Leeway, 0, time.Hour} }},
+	{"jwt_lifetime", "24h", "Longest life of the tokens; a revocation is kept so long", func(c *Config) value { return duration{&c.JWT.Lifetime, time.Second, 366 * day} }},
 	{"jwt_claim_user_id", "sub", "Claim that holds the user id", func(c *Config) value { return text{&c.JWT.Claims.UserID} }},
 	{"jwt_claim_role", "role", "Claim that holds one role", func(c *Config) value { return text{&c.JWT.Claims.Role} }},
 	{"jwt_claim_roles", "roles", "Claim that holds the roles; a dotted path reaches into objects", func(c *Config) value { return text{&c.JWT.Claims.Roles} }},
@@ -56,6 +57,7 @@ var settings = []setting{
 	{"api_key_file", "", "File that holds the keys of the HTTP API, one a line", func(c *Config) value { return text{&c.Access.APIKeyFile} }},
 	{"allowed_origins", "", "Origins that browsers may connect from, such as https://app.example.com; none: the server's own", func(c *Config) value { return list{&c.Access.AllowedOrigins} }},
 	{"token_param", "token", "Query parameter that holds the token", func(c *Config) value { return text{&c.Access.TokenParam} }},
+	{"token_in_message", "false", "Let clients connect without a token, and bring it as their first message within 5 s", func(c *Config) value { return toggle{&c.Access.TokenInMessage} }},
 	{"required_roles", "", "Roles of which a user must have one to connect", func(c *Config) value { return list{&c.Access.RequiredRoles} }},
 	{"required_permissions", "", "Permissions which a user must all have to connect", func(c *Config) value { return list{&c.Access.RequiredPermissions} }},
 
@@ -64,6 +66,14 @@ var settings = []setting{
 	{"topics_per_connection", "128", "Topics that a connection may be subscribed to", func(c *Config) value { return number{&c.Limits.Topics} }},
 	{"message_rate", "1000", "Messages a second that a client may send in the long run; 0: any number", func(c *Config) value { return rate{&c.Limits.MessageRate} }},
 	{"message_burst", "2000", "Messages that a client may send at once", func(c *Config) value { return number{&c.Limits.MessageBurst} }},
+	{"slow_topics", "", "What becomes of topics' messages when a client does not keep up, as topic=policy: disconnect (the default), drop-oldest or latest-only; a topic may end in *", func(c *Config) value { return policies{&c.SlowTopics} }},
+	{"connections", "0", "Connections that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.Connections} }},
+	{"connections_per_user", "0", "Connections of one user that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.ConnectionsPerUser} }},
+	{"connections_per_address", "0", "Connections from one network address (of IPv6: one /64) that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.ConnectionsPerAddress} }},
+	{"connections_over", OverReject, "What is done about a connection too many of a user or address: reject it, or evict-oldest", func(c *Config) value {
+		return choice{&c.Limits.Over, []string{OverReject, OverEvict}}
+	}},
+	{"trusted_proxies", "", "Addresses or networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is believed; none: the address is the peer's", func(c *Config) value { return networks{&c.Access.TrustedProxies} }},
 	{"compression", "false", "Offer permessage-deflate to clients", func(c *Config) value { return toggle{&c.Compression} }},
 
 	{"ping_interval", "25s", "Time between pings; 0s: none", func(c *Config) value { return duration{&c.Times.PingInterval, 0, day} }},

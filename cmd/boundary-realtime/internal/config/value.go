@@ -6,11 +6,14 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"boundary-app.org/realtime"
 )
 
 // value is a place of a Config as a user writes and reads it. An error of set
@@ -166,6 +169,78 @@ func (v number) set(s string) error {
 }
 
 func (v number) String() string { return strconv.Itoa(*v.to) }
+
+// count is a number of which 0 means any.
+type count struct{ to *int }
+
+func (v count) set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		return fmt.Errorf("%q is not a whole number of 0 or more", s)
+	}
+	*v.to = n
+	return nil
+}
+
+func (v count) String() string { return strconv.Itoa(*v.to) }
+
+// networks is a list of addresses and networks.
+type networks struct{ to *[]netip.Prefix }
+
+func (v networks) set(s string) error {
+	var prefixes []netip.Prefix
+	for _, item := range splitList(s) {
+		prefix, err := netip.ParsePrefix(item)
+		if address, bad := netip.ParseAddr(item); bad == nil {
+			prefix, err = address.WithZone("").Prefix(address.BitLen())
+		}
+		if err != nil {
+			return fmt.Errorf("%q is neither an address nor a network; write it as 10.1.2.3 or 10.0.0.0/8", item)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	*v.to = prefixes
+	return nil
+}
+
+func (v networks) String() string {
+	items := make([]string, len(*v.to))
+	for i, prefix := range *v.to {
+		items[i] = prefix.String()
+	}
+	return strings.Join(items, ",")
+}
+
+// policies is a list of topic=policy.
+type policies struct{ to *[]realtime.TopicRule }
+
+var policyNames = []string{realtime.Disconnect: "disconnect", realtime.DropOldest: "drop-oldest", realtime.LatestOnly: "latest-only"}
+
+func (v policies) set(s string) error {
+	var rules []realtime.TopicRule
+	for _, item := range splitList(s) {
+		at := strings.LastIndexByte(item, '=')
+		policy := slices.Index(policyNames, strings.TrimSpace(item[at+1:]))
+		if at < 0 || policy < 0 {
+			return fmt.Errorf("%q is not a rule; write it as topic=policy with the policy %s", item, alternatives(policyNames))
+		}
+		rule := realtime.TopicRule{Match: strings.TrimSpace(item[:at]), Slow: realtime.SlowPolicy(policy)}
+		if err := rule.Check(); err != nil {
+			return err
+		}
+		rules = append(rules, rule)
+	}
+	*v.to = rules
+	return nil
+}
+
+func (v policies) String() string {
+	items := make([]string, len(*v.to))
+	for i, rule := range *v.to {
+		items[i] = rule.Match + "=" + policyNames[rule.Slow]
+	}
+	return strings.Join(items, ",")
+}
 
 type rate struct{ to *float64 }
 

@@ -1,6 +1,11 @@
 package config
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+
+	"boundary-app.org/realtime"
+)
 
 func TestSizes(t *testing.T) {
 	t.Parallel()
@@ -25,10 +30,45 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+func TestNetworks(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "10.1.2.3": "10.1.2.3/32", "10.1.2.3/8, fd00::1": "10.0.0.0/8,fd00::1/128", "fe80::1%eth0": "fe80::1/128",
+	} {
+		v := networks{new([]netip.Prefix)}
+		if err := v.set(text); err != nil || v.String() != want {
+			t.Errorf("%q: %q (%v), want %q", text, v.String(), err, want)
+		}
+	}
+	for _, text := range []string{"10.0.0.0/33", "example.com", "10.0.0", "10.0.0.1:80", "*"} {
+		if err := (networks{new([]netip.Prefix)}).set(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "a=latest-only": "a=latest-only", "price:* = latest-only, log=drop-oldest,*=disconnect": "price:*=latest-only,log=drop-oldest,*=disconnect",
+		"a=b=drop-oldest": "a=b=drop-oldest",
+	} {
+		v := policies{new([]realtime.TopicRule)}
+		if err := v.set(text); err != nil || v.String() != want {
+			t.Errorf("%q: %q (%v), want %q", text, v.String(), err, want)
+		}
+	}
+	for _, text := range []string{"a", "a=", "=latest-only", "latest-only", "a=newest", "a::b=latest-only", "a=latest-only=", "*:a=drop-oldest"} {
+		if err := (policies{new([]realtime.TopicRule)}).set(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
 // FuzzValue gives every setting any text: what is taken can be printed and
 // taken again, and what is refused changes nothing.
 func FuzzValue(f *testing.F) {
-	for _, seed := range []string{"", "1", "64KiB", "25s", "true", "a,b", "127.0.0.1:80", "[::1]:0", "off", "info", "json", "1e-9", "inf", "-1s", "9999999h", ":", "https://a:b@c/?d#e", "//@x?"} {
+	for _, seed := range []string{"", "1", "64KiB", "25s", "true", "a,b", "127.0.0.1:80", "[::1]:0", "off", "info", "json", "1e-9", "inf", "-1s", "9999999h", ":", "https://a:b@c/?d#e", "a*=latest-only", "10.0.0.0/8", "//@x?"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

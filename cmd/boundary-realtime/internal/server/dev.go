@@ -61,6 +61,7 @@ const tokenLife = 12 * time.Hour
 // without them it would open nothing.
 func (d *devMode) token(user string, roles []string, now time.Time) (string, error) {
 	claims := maps.Clone(d.claims)
+	claims["jti"] = rand.Text()
 	claims[d.names.UserID] = user
 	claims[d.names.Roles] = d.withRequired(roles)
 	claims["iat"] = now.Unix()

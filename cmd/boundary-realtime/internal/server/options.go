@@ -19,11 +19,18 @@ func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Lo
 			Topics:       cfg.Limits.Topics,
 			MessageRate:  orNone(cfg.Limits.MessageRate),
 			MessageBurst: cfg.Limits.MessageBurst,
+
+			Connections:           cfg.Limits.Connections,
+			ConnectionsPerUser:    cfg.Limits.ConnectionsPerUser,
+			ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
+			EvictOldest:           cfg.Limits.Over == config.OverEvict,
 		},
-		PingInterval: orNone(cfg.Times.PingInterval),
-		PongTimeout:  cfg.Times.PongTimeout,
-		ExpiryGrace:  orNone(cfg.Times.ExpiryGrace),
-		DrainWindow:  max(cfg.Times.Drain, time.Nanosecond),
+		Topics:        cfg.SlowTopics,
+		PingInterval:  orNone(cfg.Times.PingInterval),
+		PongTimeout:   cfg.Times.PongTimeout,
+		ExpiryGrace:   orNone(cfg.Times.ExpiryGrace),
+		TokenLifetime: cfg.JWT.Lifetime,
+		DrainWindow:   max(cfg.Times.Drain, time.Nanosecond),
 	}
 }
 
@@ -40,7 +47,9 @@ func (s *Server) handlerOptions() realtime.HandlerOptions {
 	access := s.cfg.Access
 	o := realtime.HandlerOptions{
 		TokenParam:     access.TokenParam,
+		TokenInMessage: access.TokenInMessage,
 		AllowedOrigins: access.AllowedOrigins,
+		TrustedProxies: access.TrustedProxies,
 		Compression:    s.cfg.Compression,
 		Require:        auth.Requirements{Roles: access.RequiredRoles, Permissions: access.RequiredPermissions},
 	}

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pipes is a listener whose connections are pipes, which know virtual time.
+type pipes struct{ accepted chan net.Conn }
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, ok := <-p.accepted
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A client that takes its time with the header of a request is cut after
+// headerTimeout, whatever it sends meanwhile; one that has sent it has more time
+// for the body, but not for ever.
+func TestSlowRequests(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, begin, then string
+		cutAfter          time.Duration
+	}{
+		{"nothing", "", "", headerTimeout},
+		{"an octet a second", "", "G", headerTimeout},
+		{"header fields a second", "GET / HTTP/1.1\r\nHost: h\r\n", "A: b\r\n", headerTimeout},
+		{"a body a second", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n", "b", requestTimeout},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e, err := listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+				in := pipes{make(chan net.Conn)}
+				served := make(chan error, 1)
+				go func() { served <- e.http.Serve(in) }()
+				client, server := net.Pipe()
+				in.accepted <- server
+				start := time.Now()
+				cut := make(chan time.Duration, 1)
+				go func() {
+					_, _ = io.Copy(io.Discard, client)
+					cut <- time.Since(start)
+				}()
+				_, _ = io.WriteString(client, test.begin)
+				for range 60 {
+					time.Sleep(time.Second)
+					if _, err := io.WriteString(client, test.then); err != nil {
+						break
+					}
+				}
+				if after := <-cut; after < test.cutAfter || after > test.cutAfter+2*time.Second {
+					t.Errorf("cut after %v, want %v", after, test.cutAfter)
+				}
+				close(in.accepted)
+				if err := errors.Join(e.close(), client.Close()); err != nil {
+					t.Error(err)
+				}
+				<-served
+			})
+		})
+	}
+}

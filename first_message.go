@@ -1,0 +1,188 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/wire"
+)
+
+// What a client may do before it has said who it is.
+const (
+	firstMessageTime   = 5 * time.Second // from the upgrade on
+	firstMessageSize   = 16 << 10
+	firstMessageFrames = 64 // pings for the most part; a client needs one frame
+
+	// maxStrangers is how many such clients a service has at a time.
+	maxStrangers = 4096
+)
+
+const askForToken = `send {"action":"connect","token":"..."} as the first message, within 5 s`
+
+// awaitToken upgrades a client that brings its token as the first message. From
+// there on all is as if it had brought it with the request. It does not wait
+// itself: what the HTTP server keeps for a request is more than is kept here.
+func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, h socket.Handshake, source string) {
+	s := e.service
+	leave, why := s.enter(source)
+	if why != nil {
+		e.refuse(w, h, *why)
+		return
+	}
+	conn, buffered, ok := e.hijack(w)
+	if !ok {
+		leave()
+		s.opening.Done()
+		return
+	}
+	c := &stranger{Conn: conn, endpoint: e, handshake: h, source: source}
+	go c.welcome(r.Context(), buffered, leave)
+}
+
+// welcome makes the client a connection, or dismisses it.
+func (c *stranger) welcome(values context.Context, input []byte, leave func()) {
+	e, s := c.endpoint, c.endpoint.service
+	defer s.opening.Done()
+	id, rest, why := c.introduce(opening{s.arriving, values}, input)
+	if why != nil {
+		e.dismiss(c.Conn, nil, *why)
+		leave()
+		return
+	}
+	leave() // however long OnOpen takes
+	spec := specOf(c.Conn, c.handshake, c.source)
+	spec.Buffered = rest
+	if why := e.begin(values, id, spec); why != nil {
+		e.dismiss(c.Conn, nil, *why)
+	}
+}
+
+// enter counts a client in that has yet to say who it is, until leave is called.
+// Shutdown waits for opening.Done.
+func (s *Service) enter(source string) (leave func(), why *refusal) {
+	s.arrivals.RLock()
+	defer s.arrivals.RUnlock()
+	if s.draining.Load() {
+		refused := refuse("draining", http.StatusServiceUnavailable, wire.CloseDrain, drainReason)
+		return nil, &refused
+	}
+	release, err := s.engine.Hold(source)
+	if err != nil {
+		refused := crowded(err)
+		return nil, &refused
+	}
+	leave = func() {
+		s.strangers.Add(-1)
+		release()
+	}
+	if s.strangers.Add(1) > maxStrangers {
+		leave()
+		refused := refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, "too many clients have yet to send their token; try again")
+		return nil, &refused
+	}
+	s.opening.Add(1)
+	return leave, nil
+}
+
+// stranger is an upgraded client that has yet to say who it is. It belongs to
+// one goroutine, which Shutdown waits for.
+type stranger struct {
+	net.Conn
+	endpoint  *endpoint
+	handshake socket.Handshake
+	source    string
+	reader    socket.Reader
+}
+
+// introduce reads and verifies the token. It returns with it what the client
+// sent behind it. When ctx, of the service, is done, it gives up at once.
+func (c *stranger) introduce(ctx context.Context, input []byte) (id *Identity, rest []byte, why *refusal) {
+	_ = c.SetDeadline(time.Now().Add(firstMessageTime))
+	hurry := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
+	token, rest, why := c.readToken(input)
+	if why == nil {
+		id, why = c.endpoint.identify(ctx, token)
+	}
+	if !hurry() || ctx.Err() != nil {
+		refused := drained(c.handshake.Protocol != "")
+		return nil, nil, &refused
+	}
+	_ = c.SetDeadline(time.Time{})
+	return id, rest, why
+}
+
+// readToken answers the upgrade and reads until the first message.
+func (c *stranger) readToken(input []byte) (token string, rest []byte, why *refusal) {
+	if _, err := c.Write(c.handshake.AppendResponse(nil)); err != nil {
+		return "", nil, failed(err)
+	}
+	limits := socket.Config{MaxMessage: firstMessageSize}
+	buf := make([]byte, 1<<10)
+	for frames := 0; frames < firstMessageFrames; {
+		event, rest, err := c.reader.Next(&limits, c.handshake.Deflate, input)
+		switch {
+		case err != nil:
+			return "", nil, failed(err)
+		case event.Kind == socket.None:
+			n, err := c.Read(buf)
+			if n == 0 && err != nil {
+				return "", nil, failed(err)
+			}
+			input = buf[:n]
+			continue
+		case event.Kind == socket.Message:
+			token, why = tokenIn(event)
+			return token, rest, why
+		}
+		if why := c.control(event); why != nil {
+			return "", nil, why
+		}
+		input = rest
+		frames++
+	}
+	flood := refuse("first_message", 0, wire.CloseTooManyRequests, "too many frames before the first message")
+	return "", nil, &flood
+}
+
+func tokenIn(message socket.Event) (token string, why *refusal) {
+	if message.Op == socket.OpText {
+		if token, ok := wire.ParseConnect(message.Data); ok {
+			return token, nil
+		}
+	}
+	refused := refuse("first_message", 0, wire.CloseBadRequest, askForToken)
+	return "", &refused
+}
+
+// control answers what is not a message.
+func (c *stranger) control(event socket.Event) *refusal {
+	switch event.Kind {
+	case socket.Ping:
+		if _, err := c.Write(socket.AppendFrame(nil, socket.OpPong, event.Data)); err != nil {
+			return failed(err)
+		}
+	case socket.Close:
+		left := refuse("left", 0, CloseCode(event.Code), "")
+		return &left
+	}
+	return nil
+}
+
+// failed is the refusal of a client that broke the protocol, was too slow, or
+// went away.
+func failed(err error) *refusal {
+	why := refuse("left", 0, CloseCode(socket.CloseAbnormal), "")
+	var violation *socket.ProtocolError
+	switch {
+	case errors.As(err, &violation):
+		why = refuse("first_message", 0, CloseCode(violation.Code), violation.Text)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		why = refuse("first_message_late", 0, wire.CloseBadRequest, askForToken)
+	}
+	return &why
+}

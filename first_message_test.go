@@ -1,0 +1,459 @@
+package realtime_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/wire"
+)
+
+// inMessage lets clients bring their token as the first message.
+var inMessage = realtime.HandlerOptions{TokenInMessage: true}
+
+const askForToken = `send {"action":"connect","token":"..."} as the first message, within 5 s`
+
+// connecting is the first message of a client.
+func connecting(token string) string { return `{"action":"connect","token":"` + token + `"}` }
+
+func masked(dst []byte, op socket.Opcode, payload string) []byte {
+	return socket.AppendMaskedFrame(dst, op, []byte(payload), [4]byte{1, 2, 3, 4})
+}
+
+// dialOver connects to a server over TCP or TLS and reads the 101.
+func dialOver(t *testing.T, s *server, r *http.Request) *raw {
+	t.Helper()
+	conn := dialTCP(t, s)
+	if s.web.TLS != nil {
+		config := s.web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.ServerName = "example.com"
+		conn = tls.Client(conn, config)
+	}
+	c := newRaw(t, conn)
+	if err := r.Write(c); err != nil {
+		t.Fatal(err)
+	}
+	c.upgraded(r)
+	return c
+}
+
+// A client without a token connects, brings it, and then all is as if it had
+// come in the URL; what it sends behind the token is not lost.
+func TestTokenInMessage(t *testing.T) {
+	t.Parallel()
+	for _, w := range []way{overTCP, overTLS} {
+		for name, header := range map[string][]string{"plain": nil, "subprotocol": {"Sec-Websocket-Protocol", wire.Subprotocol}} {
+			t.Run(w.name+" "+name, func(t *testing.T) {
+				t.Parallel()
+				heard := make(chan string, 2)
+				s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
+					TokenInMessage: true,
+					OnOpen: func(_ context.Context, c *realtime.Conn) error {
+						return errors.Join(c.Subscribe("opened"), c.Send(realtime.Message{Type: "welcome"}))
+					},
+					OnMessage: func(_ context.Context, _ *realtime.Conn, data []byte) { heard <- string(data) },
+				})
+				c := dialOver(t, s, upgrading("/", header...))
+				if n := s.ConnectionCount(); n != 0 {
+					t.Errorf("%d connections before the token", n)
+				}
+				packet := masked(nil, socket.OpText, connecting(token(t, user("u1", "admin"))))
+				packet = masked(packet, socket.OpText, "first")
+				packet = masked(packet, socket.OpText, "second")
+				half := len(packet) - 3
+				c.write(packet[:half])
+				c.wants("$connected", "welcome")
+				c.write(packet[half:])
+				for _, want := range []string{"first", "second"} {
+					if got := eventually(t, heard, want); got != want {
+						t.Errorf("heard %q, want %q", got, want)
+					}
+				}
+				for _, to := range []realtime.Address{realtime.User("u1"), realtime.Role("admin"), realtime.Topic("opened")} {
+					if receipt, err := s.Send(t.Context(), to, realtime.Message{Type: "x"}); receipt.Recipients != 1 || err != nil {
+						t.Errorf("%s: %+v, %v", to, receipt, err)
+					}
+					c.wants("x")
+				}
+			})
+		}
+	}
+}
+
+// The connection has none of the deadlines that it had before the token.
+func TestTokenInMessageLeavesNoDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		svc := newService(t, realtime.Options{PingInterval: -1})
+		c := dialPipe(t, svc.Handler(inMessage), upgrading("/"))
+		c.send(socket.OpText, connecting(token(t, user("u1"))))
+		c.wants("$connected")
+		long := time.NewTimer(time.Minute)
+		<-long.C
+		c.send(socket.OpText, `{"action":"ping"}`)
+		c.wants("$reply")
+	})
+}
+
+// The token may come with the handshake, in pieces, between pings, or compressed.
+func TestFormsOfTheFirstMessage(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{TokenInMessage: true, Compression: true})
+	text := connecting(token(t, user("u1")))
+	fragments := masked(nil, socket.OpText, text[:30])
+	fragments[0] &^= 0x80
+	fragments = masked(fragments, socket.OpPing, "one")
+	fragments = masked(fragments, socket.OpPong, "")
+	last := masked(nil, socket.OpText, text[30:])
+	last[0] = 0x80
+	fragments = append(fragments, last...)
+
+	t.Run("with the handshake", func(t *testing.T) {
+		t.Parallel()
+		c := newRaw(t, dialTCP(t, s))
+		r := upgrading("/")
+		var packet strings.Builder
+		_ = r.Write(&packet)
+		c.write(masked([]byte(packet.String()), socket.OpText, text))
+		c.upgraded(r)
+		c.wants("$connected")
+	})
+	t.Run("in fragments and octets", func(t *testing.T) {
+		t.Parallel()
+		c := dialRaw(t, s, upgrading("/"))
+		c.write(masked(nil, socket.OpPing, "zero"))
+		if pong := c.next(); pong.Kind != socket.Pong || string(pong.Data) != "zero" {
+			t.Errorf("kind %d %q, want a pong", pong.Kind, pong.Data)
+		}
+		for i := range fragments {
+			c.write(fragments[i : i+1])
+		}
+		if pong := c.next(); pong.Kind != socket.Pong || string(pong.Data) != "one" {
+			t.Errorf("kind %d %q, want a pong", pong.Kind, pong.Data)
+		}
+		c.wants("$connected")
+	})
+	t.Run("compressed", func(t *testing.T) {
+		t.Parallel()
+		c := dialRaw(t, s, upgrading("/", "Sec-Websocket-Extensions", "permessage-deflate"))
+		long := text[:len(text)-1] + strings.Repeat(" ", 1000) + "}"
+		c.write(socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(long), [4]byte{1}))
+		if hello := c.nextCompressed(); !strings.Contains(string(hello.Data), "$connected") {
+			t.Errorf("got %q", hello.Data)
+		}
+	})
+}
+
+// Refused tokens lead to the codes that clients of the subprotocol know.
+func TestRefusedFirstMessages(t *testing.T) {
+	t.Parallel()
+	for _, c := range refusals {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, realtime.Options{Verifier: c.verifier}, realtime.HandlerOptions{TokenInMessage: true, Require: c.require})
+			client := dialRaw(t, s, upgrading("/"))
+			client.send(socket.OpText, connecting("x"))
+			wantsRefusal(t, client, c.code, c.text)
+			_ = client.Conn.Close()
+			if err := s.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := metric(t, s.Service, "realtime_refusals_total"); n != 1 {
+				t.Errorf("%v refusals are counted", n)
+			}
+		})
+	}
+}
+
+func wantsRefusal(t *testing.T, c *raw, code realtime.CloseCode, text string) {
+	t.Helper()
+	if event := c.next(); event.Kind != socket.Close || event.Code != uint16(code) || string(event.Data) != text {
+		t.Errorf("kind %d, %d %q; want a close with %d %q", event.Kind, event.Code, event.Data, code, text)
+	}
+}
+
+// What is no first message ends the connection, and says what to send.
+func TestWhatIsNoFirstMessage(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, inMessage)
+	good := connecting(token(t, user("u1")))
+	unmasked := socket.AppendFrame(nil, socket.OpText, []byte(good))
+	for name, c := range map[string]struct {
+		frames []byte
+		code   realtime.CloseCode
+		text   string
+	}{
+		"binary":           {masked(nil, socket.OpBinary, good), 4501, askForToken},
+		"empty":            {masked(nil, socket.OpText, ""), 4501, askForToken},
+		"another command":  {masked(nil, socket.OpText, `{"action":"ping"}`), 4501, askForToken},
+		"the token alone":  {masked(nil, socket.OpText, "a.b.c"), 4501, askForToken},
+		"more in it":       {masked(nil, socket.OpText, `{"action":"connect","token":"a","topic":"t"}`), 4501, askForToken},
+		"empty token":      {masked(nil, socket.OpText, connecting("")), 4500, "unauthorized: missing"},
+		"no token":         {masked(nil, socket.OpText, connecting("a")), 4500, "unauthorized: malformed"},
+		"16 KiB":           {masked(nil, socket.OpText, strings.Repeat("x", 16<<10)), 4501, askForToken},
+		"more than 16 KiB": {masked(nil, socket.OpText, strings.Repeat("x", 16<<10+1)), 1009, "message over 16384 octets"},
+		"not UTF-8":        {masked(nil, socket.OpText, "\xff"), 1007, "text is not UTF-8"},
+		"not masked":       {unmasked, 1002, "unmasked frame from a client"},
+		"compressed":       {socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(strings.Repeat("x", 999)), [4]byte{1}), 1002, "compressed frame without permessage-deflate"},
+		"a close":          {masked(nil, socket.OpClose, "\x0b\xb8bye"), 3000, ""},
+		"a close, no code": {masked(nil, socket.OpClose, ""), 1005, ""},
+		"pings only":       {[]byte(strings.Repeat(string(masked(nil, socket.OpPing, "")), 64)), 4013, "too many frames before the first message"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := dialRaw(t, s, upgrading("/"))
+			client.write(c.frames)
+			event := client.next()
+			for event.Kind == socket.Pong {
+				event = client.next()
+			}
+			if event.Kind != socket.Close || event.Code != uint16(c.code) || string(event.Data) != c.text {
+				t.Errorf("kind %d, %d %q; want a close with %d %q", event.Kind, event.Code, event.Data, c.code, c.text)
+			}
+			if rest, err := io.ReadAll(client.input); len(rest) > 0 || err != nil {
+				t.Errorf("behind the close: %q, %v", rest, err)
+			}
+		})
+	}
+}
+
+// A bomb of few octets is no way around the limit.
+func TestFirstMessageBomb(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{TokenInMessage: true, Compression: true})
+	c := dialRaw(t, s, upgrading("/", "Sec-Websocket-Extensions", "permessage-deflate"))
+	c.write(socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(strings.Repeat("x", 1<<20)), [4]byte{1}))
+	c.wantsClose(1009)
+}
+
+// The time is that of the message: neither pings nor pieces of it buy more.
+func TestFirstMessageIsLate(t *testing.T) {
+	t.Parallel()
+	piece := masked(nil, socket.OpText, connecting("a.b.c"))
+	for name, octets := range map[string][]byte{"silent": nil, "pings": masked(nil, socket.OpPing, ""), "a piece": piece[:9]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				svc := newService(t, realtime.Options{})
+				start := time.Now()
+				c := dialPipe(t, svc.Handler(inMessage), upgrading("/"))
+				for range len(octets) / 9 {
+					pause := time.NewTimer(3 * time.Second)
+					<-pause.C
+					c.write(octets[:len(octets):len(octets)])
+				}
+				event := c.next()
+				for event.Kind == socket.Pong {
+					event = c.next()
+				}
+				if event.Kind != socket.Close || event.Code != 4501 || string(event.Data) != askForToken {
+					t.Errorf("kind %d, %d %q", event.Kind, event.Code, event.Data)
+				}
+				wantsAfter(t, start, 5*time.Second, 5*time.Second)
+			})
+		})
+	}
+}
+
+// A client that goes away is counted, and nothing is left of it.
+func TestStrangerLeaves(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, inMessage)
+	c := dialRaw(t, s, upgrading("/"))
+	_ = c.Conn.Close()
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := metric(t, s.Service, "realtime_refusals_total"); n != 1 {
+		t.Errorf("%v refusals are counted", n)
+	}
+}
+
+// With another credential, or without a handshake, nothing waits for a message.
+func TestTokenInMessageIsTheLastResort(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{TokenInMessage: true, AllowedOrigins: []string{"https://app.example.com"}})
+	h := s.Handler(s.handler)
+	good := token(t, user("u1"))
+	for name, c := range map[string]struct {
+		r      *http.Request
+		status int
+	}{
+		"a bad token":     {upgrading("/?token=a"), 401},
+		"an empty token":  {upgrading("/?token="), 401},
+		"two credentials": {upgrading("/?token="+good, "Authorization", "Bearer "+good), 400},
+		"bad handshake":   {upgrading("/", "Sec-Websocket-Version", "8"), 426},
+		"no handshake":    {httptest.NewRequest(http.MethodGet, "/", nil), 426},
+		"other origin":    {upgrading("/", "Origin", "https://evil.example"), 403},
+	} {
+		if status, _, text := ask(t, h, c.r); status != c.status {
+			t.Errorf("%s: %d %q, want %d", name, status, text, c.status)
+		}
+	}
+	for _, r := range []*http.Request{upgrading("/?token=" + good), upgrading("/", "Authorization", "Bearer "+good)} {
+		c := dialRaw(t, s, r)
+		c.wants("$connected")
+		c.send(socket.OpText, `{"action":"connect","token":"`+good+`","ref":7}`)
+		if reply := c.next(); !strings.Contains(string(reply.Data), `"ref":7,"ok":false,"error":{"code":"already_connected"`) {
+			t.Errorf("a second token is answered by %q", reply.Data)
+		}
+	}
+	c := dialRaw(t, s, upgrading("/", "Origin", "https://app.example.com"))
+	c.send(socket.OpText, connecting(good))
+	c.wants("$connected")
+}
+
+// A drain ends who has not said who it is at once, also while its token is
+// being verified, and waits for that.
+func TestShutdownEndsStrangers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		header []string
+		first  string
+		code   realtime.CloseCode
+	}{
+		"plain":       {nil, "", 1001},
+		"subprotocol": {[]string{"Sec-Websocket-Protocol", wire.Subprotocol}, "", 4001},
+		"verifying":   {nil, connecting("x"), 1001},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log := &journal{}
+				svc := newService(t, realtime.Options{Log: log.logger(), Verifier: auth.VerifierFunc(func(ctx context.Context, _ string) (*realtime.Identity, error) {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				})})
+				client := dialPipe(t, svc.Handler(inMessage), upgrading("/", c.header...))
+				if c.first != "" {
+					client.send(socket.OpText, c.first)
+				}
+				synctest.Wait()
+				start := time.Now()
+				ended := make(chan error, 1)
+				go func() { ended <- svc.Shutdown(context.Background()) }()
+				client.wantsClose(c.code)
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+				wantsAfter(t, start, 0, 0)
+				if n := metric(t, svc, "realtime_refusals_total"); n != 1 {
+					t.Errorf("%v refusals are counted", n)
+				}
+				if text := log.String(); !strings.Contains(text, "reason=draining") || strings.Contains(text, "ERROR") {
+					t.Errorf("the log: %s", text)
+				}
+			})
+		})
+	}
+}
+
+// There is an end to how many are waited for, and room again when one leaves.
+func TestTooManyStrangers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		svc := newService(t, realtime.Options{})
+		h := svc.Handler(inMessage)
+		var clients []*raw
+		for range 4096 {
+			clients = append(clients, dialPipe(t, h, upgrading("/")))
+		}
+		status, _, text := ask(t, h, upgrading("/"))
+		if status != 503 || text != "too many clients have yet to send their token; try again" {
+			t.Errorf("one more: %d %q", status, text)
+		}
+		dialPipe(t, h, upgrading("/", "Sec-Websocket-Protocol", wire.Subprotocol)).wantsClose(1013)
+		clients[0].send(socket.OpText, connecting(token(t, user("u1"))))
+		clients[0].wants("$connected")
+		_ = clients[1].Conn.Close()
+		synctest.Wait()
+		for range 2 {
+			c := dialPipe(t, h, upgrading("/"))
+			c.send(socket.OpText, connecting(token(t, user("u2"))))
+			c.wants("$connected")
+		}
+		for _, c := range clients {
+			_ = c.Conn.Close()
+		}
+	})
+}
+
+// Neither a token nor what stands in its place is logged.
+func TestFirstMessageStaysOutOfLogs(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	s := start(t, realtime.Options{Log: log.logger()}, inMessage)
+	good := token(t, claims{"sub": "u1", "email": "person@example.com"})
+	texts := []string{connecting(good), connecting(good[:len(good)-4] + "AAAA"), `{"action":"connect","` + good + `":1}`, good}
+	for _, text := range texts {
+		c := dialRaw(t, s, upgrading("/"))
+		c.send(socket.OpText, text)
+		if event := c.next(); strings.Contains(string(event.Data), good[:40]) {
+			t.Errorf("it came back: %q", event.Data)
+		}
+		_ = c.Conn.Close()
+	}
+	_ = s.Shutdown(t.Context())
+	all := log.String()
+	if strings.Contains(all, good[:40]) || strings.Contains(all, "person@example.com") || strings.Count(all, "a connection was refused") != 3 {
+		t.Errorf("the log: %s", all)
+	}
+}
+
+// A middleware that hides http.Hijacker is told of, and keeps no place.
+func TestTokenInMessageBehindMiddleware(t *testing.T) {
+	t.Parallel()
+	h := newService(t, realtime.Options{}).Handler(inMessage)
+	hidden := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(hiding{w}, r) })
+	for range 4100 {
+		if status, _, text := ask(t, hidden, upgrading("/")); status != 500 || text != "this server cannot upgrade connections" {
+			t.Fatalf("%d %q", status, text)
+		}
+	}
+}
+
+// A client that holds back the end of its first message costs less than 32 KiB.
+// It does not run beside other tests, whose memory it would count.
+func TestMemoryOfAStranger(t *testing.T) {
+	s := start(t, realtime.Options{}, inMessage)
+	const clients, most = 300, 32 << 10
+	piece := masked(nil, socket.OpText, strings.Repeat("x", 12_000))
+	before := memory()
+	held := make([]net.Conn, 0, clients)
+	for range clients {
+		c := dialRaw(t, s, upgrading("/"))
+		c.write(masked(nil, socket.OpPing, ""))
+		c.wantsKind(socket.Pong)
+		c.write(piece[:len(piece)-1])
+		c.input.Reset(nil)
+		c.rest = nil
+		held = append(held, c.Conn)
+	}
+	if each := (memory() - before) / clients; each > most {
+		t.Errorf("a client costs %d octets, want at most %d", each, most)
+	}
+	for _, conn := range held {
+		_ = conn.Close()
+	}
+}
+
+// memory returns what heap and stacks take.
+func memory() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapInuse + m.StackInuse)
+}

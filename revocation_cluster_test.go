@@ -1,0 +1,154 @@
+package realtime_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/realtimetest"
+)
+
+// A revocation on one node closes connections on all, and all remember it.
+func TestClusterRevocations(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		for name, r := range map[string]realtime.Revocation{"user": {User: "u1"}, "token id": {TokenID: "t1"}} {
+			a, b := cluster(t, w, realtime.HandlerOptions{})
+			c := issued()
+			onA, onB, other := a.dial(t, c), b.dial(t, c), b.dial(t, user("u2"))
+			revoke(t, a.Service, r, 2)
+			onA.wantsClose(4503)
+			onB.wantsClose(4503)
+			other.wantsNothing()
+			for _, s := range []*server{a, b} {
+				if !refused(t, s.Service, token(t, c)) {
+					t.Errorf("%s: a node takes the token", name)
+				}
+			}
+		}
+	})
+}
+
+// Where a connection is on another node, that node tells all which token it was
+// made with; connections with the same token are closed everywhere.
+func TestClusterRevokesAConnectionsToken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]claims{"with id": issued(), "without": issued().with(claims{"jti": nil})} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := c.with(claims{"iat": time.Now().Add(-time.Hour).Unix(), "exp": time.Now().Add(time.Hour).Unix()})
+				a, b := cluster(t, overTransport, realtime.HandlerOptions{})
+				third := startOver(t, overTransport, realtime.Options{Bus: bus.NewMemory()}, realtime.HandlerOptions{})
+				onA, onB, apart := a.dial(t, c), b.dial(t, c), third.dial(t, c)
+				revoke(t, a.Service, realtime.Revocation{Connection: onB.id}, 1)
+				onB.wantsClose(4503)
+				synctest.Wait()
+				onA.wantsClose(4503)
+				apart.wantsNothing()
+				for _, s := range []*server{a, b} {
+					if !refused(t, s.Service, token(t, c)) {
+						t.Error("a node takes the token")
+					}
+				}
+			})
+		})
+	}
+}
+
+// slowBus holds back what is published to everyone.
+type slowBus struct {
+	*bus.Memory
+	release chan struct{}
+}
+
+func (b *slowBus) Join(ctx context.Context, deliver bus.Deliver) (bus.Node, error) {
+	n, err := b.Memory.Join(ctx, deliver)
+	return &slowNode{n, b.release}, err
+}
+
+type slowNode struct {
+	bus.Node
+	release chan struct{}
+}
+
+func (n *slowNode) Publish(ctx context.Context, e bus.Envelope) (bus.Receipt, error) {
+	if e.Route == bus.Everyone {
+		select {
+		case <-n.release:
+		case <-ctx.Done():
+			return bus.Receipt{}, ctx.Err()
+		}
+	}
+	return n.Node.Publish(ctx, e)
+}
+
+// Shutdown waits until the bus has been told of a token, or has refused; what
+// was not told is logged.
+func TestShutdownWaitsForTheWordOfARevocation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &journal{}
+		shared := &slowBus{bus.NewMemory(), make(chan struct{})}
+		svc := newService(t, realtime.Options{Bus: shared, Log: log.logger()})
+		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		revoke(t, svc, realtime.Revocation{Connection: c.ID()}, 1)
+		start := time.Now()
+		if err := svc.Shutdown(t.Context()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		wantsAfter(t, start, 10*time.Second, 10*time.Second)
+		if text := log.String(); !strings.Contains(text, "other nodes do not know of a revoked token") || !strings.Contains(text, "deadline") {
+			t.Errorf("the log: %s", text)
+		}
+	})
+}
+
+// What a node of another version sends is no reason to fall over.
+func TestUnreadableRevocation(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	shared := bus.NewMemory()
+	svc := newService(t, realtime.Options{Bus: shared, Log: log.logger()})
+	stranger, err := shared.Join(t.Context(), func(bus.Envelope) int { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stranger.Close() }()
+	_, err = svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{``, `[`, `{"kind":"planet","value":"u1","until":99999999999999}`, `{}`} {
+		receipt, err := stranger.Publish(t.Context(), bus.Envelope{Route: bus.Everyone, Op: bus.Revoke, Body: []byte(body)})
+		if err != nil || receipt.Recipients != 0 {
+			t.Errorf("%s: %+v, %v", body, receipt, err)
+		}
+	}
+	if strings.Count(log.String(), "a revocation cannot be read") != 2 || svc.ConnectionCount() != 1 {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+// When the bus fails, the caller learns it, and the node itself knows already.
+func TestRevokeWithoutABus(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		svc := newService(t, realtime.Options{Bus: &slowBus{bus.NewMemory(), nil}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := svc.Revoke(ctx, realtime.Revocation{User: "u1"}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("revoke: %v", err)
+		}
+		if !refused(t, svc, token(t, user("u1"))) {
+			t.Error("the node takes the token")
+		}
+	})
+}

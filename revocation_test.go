@@ -1,0 +1,351 @@
+package realtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/realtimetest"
+	"boundary-app.org/realtime/wire"
+)
+
+// revoke revokes, and fails the test unless so many connections are closed.
+func revoke(t *testing.T, svc *realtime.Service, r realtime.Revocation, closed int) {
+	t.Helper()
+	if receipt, err := svc.Revoke(t.Context(), r); err != nil || receipt.Recipients != closed {
+		t.Fatalf("revoke %+v: %+v, %v; want %d connections", r, receipt, err, closed)
+	}
+}
+
+// refused reports whether a token is refused as revoked, in every way there is.
+func refused(t *testing.T, svc *realtime.Service, token string) bool {
+	t.Helper()
+	status, header, text := ask(t, svc.Handler(realtime.HandlerOptions{}), upgrading("/?token="+token))
+	_, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Token: token})
+	revoked := errors.Is(err, realtime.ErrRevoked)
+	if revoked && (status != 401 || text != "unauthorized: revoked" || header.Get("Www-Authenticate") == "" || !errors.Is(err, realtime.ErrUnauthorized)) {
+		t.Errorf("it is revoked, and answered %d %q; connect: %v", status, text, err)
+	}
+	if !revoked && (status != 500 || err != nil) { // a recorder cannot be hijacked: the token was accepted
+		t.Errorf("it is not revoked, and answered %d %q; connect: %v", status, text, err)
+	}
+	return revoked
+}
+
+// with returns claims with others in the place of some; nil stands for none.
+func (c claims) with(others claims) claims {
+	c = maps.Clone(c)
+	for name, value := range others {
+		if c[name] = value; value == nil {
+			delete(c, name)
+		}
+	}
+	return c
+}
+
+// issued returns the claims of a token of an hour ago, always the same.
+func issued() claims {
+	now := time.Now()
+	return claims{"sub": "u1", "jti": "t1", "iat": now.Add(-time.Hour).Unix(), "exp": now.Add(time.Hour).Unix()}
+}
+
+// Each kind of revocation closes what it names, and nobody else, with 4503, and
+// keeps out the tokens that it covers, and no others.
+func TestRevoke(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		old := issued()
+		bare, undated, another := old.with(claims{"jti": nil}), old.with(claims{"iat": nil, "jti": "t2"}), old.with(claims{"sub": "u2", "jti": "t2"})
+		ahead := old.with(claims{"iat": time.Now().Add(29 * time.Second).Unix()})
+		connection := func(id string) realtime.Revocation { return realtime.Revocation{Connection: id} }
+		for name, c := range map[string]struct {
+			mine   claims
+			what   func(connection string) realtime.Revocation
+			others []claims // are refused too
+			good   []claims // are not
+		}{
+			"user": {
+				old, func(string) realtime.Revocation { return realtime.Revocation{User: "u1"} },
+				[]claims{bare, undated, ahead},
+				[]claims{another},
+			},
+			"token id": {
+				old, func(string) realtime.Revocation { return realtime.Revocation{TokenID: "t1"} },
+				[]claims{old.with(claims{"sub": "u2"}), old.with(claims{"role": "x"})},
+				[]claims{bare, undated, another},
+			},
+			"connection": {
+				old, connection,
+				[]claims{old.with(claims{"sub": "u2"}), old.with(claims{"role": "x"})},
+				[]claims{bare, undated, another},
+			},
+			"connection without token id": {
+				bare, connection,
+				nil,
+				[]claims{old, bare.with(claims{"role": "x"}), bare.with(claims{"sub": "u2"}), another},
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
+				mine := s.dial(t, c.mine)
+				var good []*client
+				for _, other := range c.good {
+					good = append(good, s.dial(t, other))
+				}
+				revoke(t, s.Service, c.what(mine.id), 1)
+				if reason := mine.wantsClose(4503); reason != "revoked" {
+					t.Errorf("the reason is %q", reason)
+				}
+				for _, revoked := range append(c.others, c.mine) {
+					if !refused(t, s.Service, token(t, revoked)) {
+						t.Errorf("%v is not refused", revoked)
+					}
+				}
+				for i, other := range c.good {
+					good[i].wantsNothing()
+					if refused(t, s.Service, token(t, other)) {
+						t.Errorf("%v is refused", other)
+					}
+				}
+				if n := metric(t, s.Service, "realtime_revocations"); n != 1 {
+					t.Errorf("%v revocations are counted", n)
+				}
+			})
+		}
+	})
+}
+
+// All connections of a token are closed, whichever of them was named.
+func TestRevokeClosesAllOfATokensConnections(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]claims{"with id": issued(), "without": issued().with(claims{"jti": nil})} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+			a, b := s.dial(t, c), s.dial(t, c)
+			revoke(t, s.Service, realtime.Revocation{Connection: b.id, Reason: "stolen"}, 2)
+			for _, client := range []*client{a, b} {
+				if reason := client.wantsClose(4503); reason != "stolen" {
+					t.Errorf("the reason is %q", reason)
+				}
+			}
+			revoke(t, s.Service, realtime.Revocation{Connection: b.id}, 0)
+		})
+	}
+}
+
+// A browser, which sees no status, is told by a code.
+func TestRevokedSubprotocolClient(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{TokenInMessage: true})
+	revoke(t, s.Service, realtime.Revocation{User: "u1"}, 0)
+	target := "/?token=" + token(t, user("u1"))
+	wantsRefusal(t, dialRaw(t, s, upgrading(target, "Sec-Websocket-Protocol", wire.Subprotocol)), 4500, "unauthorized: revoked")
+	stranger := dialRaw(t, s, upgrading("/"))
+	stranger.send(socket.OpText, connecting(token(t, user("u1"))))
+	wantsRefusal(t, stranger, 4500, "unauthorized: revoked")
+	if n := metric(t, s.Service, "realtime_refusals_total"); n != 2 {
+		t.Errorf("%v refusals are counted", n)
+	}
+}
+
+// An identity that an application brings itself is treated alike.
+func TestRevokedIdentity(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	connect := func(id realtime.Identity) (*realtime.Conn, error) {
+		return svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &id})
+	}
+	old := time.Now().Add(-time.Hour)
+	c, err := connect(realtime.Identity{UserID: "u1", Roles: []string{"a", "b"}, IssuedAt: old})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoke(t, svc, realtime.Revocation{Connection: c.ID()}, 1)
+	if _, err := connect(realtime.Identity{UserID: "u1", Roles: []string{"a", "b"}, IssuedAt: old}); !errors.Is(err, realtime.ErrRevoked) {
+		t.Errorf("the same identity: %v", err)
+	}
+	if _, err := connect(realtime.Identity{UserID: "u1", Roles: []string{"a"}, IssuedAt: old}); err != nil {
+		t.Errorf("another: %v", err)
+	}
+	revoke(t, svc, realtime.Revocation{User: "u1"}, 1)
+	if _, err := connect(realtime.Identity{UserID: "u1", IssuedAt: time.Now().Add(time.Minute)}); err != nil {
+		t.Errorf("signed in anew: %v", err)
+	}
+}
+
+// A revocation lasts as long as the tokens may, or as long as was asked for;
+// repeating it extends it.
+func TestRevocationEnds(t *testing.T) {
+	day := 24 * time.Hour
+	month := claims{"sub": "u1", "jti": "t1", "iat": 1, "exp": time.Date(2000, 2, 1, 0, 0, 0, 0, time.UTC).Unix()} // virtual time begins in 2000
+	for name, c := range map[string]struct {
+		lifetime time.Duration
+		what     func(connection string, now time.Time) realtime.Revocation
+		ends     time.Duration
+	}{
+		"default":     {0, func(string, time.Time) realtime.Revocation { return realtime.Revocation{User: "u1"} }, day},
+		"own default": {time.Hour, func(string, time.Time) realtime.Revocation { return realtime.Revocation{TokenID: "t1"} }, time.Hour},
+		"asked for": {0, func(_ string, now time.Time) realtime.Revocation {
+			return realtime.Revocation{User: "u1", Until: now.Add(time.Minute)}
+		}, time.Minute},
+		"connection's": {0, func(id string, _ time.Time) realtime.Revocation { return realtime.Revocation{Connection: id} }, 31*day + time.Hour},
+		"asked for, less": {0, func(id string, now time.Time) realtime.Revocation {
+			return realtime.Revocation{Connection: id, Until: now.Add(day)}
+		}, day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				now := time.Now()
+				verifier := decided(&realtime.Identity{UserID: "u1", TokenID: "t1", ExpiresAt: time.Unix(month["exp"].(int64), 0)}, nil)
+				svc := newService(t, realtime.Options{PingInterval: -1, TokenLifetime: c.lifetime, Verifier: verifier})
+				client, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Token: "x"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				revoke(t, svc, c.what(client.ID(), now), 1)
+				revoke(t, svc, realtime.Revocation{User: "u1", TokenID: "", Until: now.Add(time.Second)}, 0)
+				almost := time.NewTimer(c.ends - time.Second)
+				<-almost.C
+				if !refused(t, svc, "x") {
+					t.Error("it ends too early")
+				}
+				second := time.NewTimer(time.Second)
+				<-second.C
+				if refused(t, svc, "x") {
+					t.Error("it does not end")
+				}
+				if n := metric(t, svc, "realtime_revocations"); n != 0 {
+					t.Errorf("%v revocations are counted", n)
+				}
+			})
+		})
+	}
+}
+
+func TestRevocationsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	for name, c := range map[string]struct {
+		r    realtime.Revocation
+		want error
+		text string
+	}{
+		"nothing":       {realtime.Revocation{}, realtime.ErrInvalidRevocation, "name one of user, connection and token id; it names 0"},
+		"two":           {realtime.Revocation{User: "u1", TokenID: "t1"}, realtime.ErrInvalidRevocation, "it names 2"},
+		"in the past":   {realtime.Revocation{User: "u1", Until: time.Now()}, realtime.ErrInvalidRevocation, "leave its end out"},
+		"control":       {realtime.Revocation{User: "a\n"}, realtime.ErrInvalidTarget, "user id"},
+		"long token id": {realtime.Revocation{TokenID: strings.Repeat("x", 256)}, realtime.ErrInvalidTarget, "token id"},
+		"connection":    {realtime.Revocation{Connection: "\xff"}, realtime.ErrInvalidTarget, "connection id"},
+	} {
+		receipt, err := svc.Revoke(t.Context(), c.r)
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || receipt.Recipients != 0 {
+			t.Errorf("%s: %+v, %v", name, receipt, err)
+		}
+	}
+	if n := metric(t, svc, "realtime_revocations"); n != 0 {
+		t.Errorf("%v revocations are counted", n)
+	}
+	revoke(t, svc, realtime.Revocation{Connection: "no such connection"}, 0)
+	_ = svc.Shutdown(t.Context())
+	if _, err := svc.Revoke(t.Context(), realtime.Revocation{User: "u1"}); !errors.Is(err, realtime.ErrShutdown) {
+		t.Errorf("after shutdown: %v", err)
+	}
+}
+
+// It is logged, without whom it is about.
+func TestRevocationIsLogged(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	s := start(t, realtime.Options{Log: log.logger()}, realtime.HandlerOptions{})
+	c := s.dial(t, claims{"sub": "person@example.com", "jti": "secret-id"})
+	revoke(t, s.Service, realtime.Revocation{TokenID: "secret-id"}, 1)
+	revoke(t, s.Service, realtime.Revocation{User: "person@example.com"}, 0)
+	c.wantsClose(4503)
+	_ = s.Shutdown(t.Context())
+	text := log.String()
+	for _, line := range []string{`level=INFO msg="tokens were revoked" by="token id" connections=1`, `by=user connections=0`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the log lacks %s:\n%s", line, text)
+		}
+	}
+	if strings.Contains(text, "person@") || strings.Contains(text, "secret-id") {
+		t.Errorf("the log: %s", text)
+	}
+}
+
+// verifying is a verifier at whose end a test is told, and waits.
+func verifying(reached chan<- struct{}, goOn <-chan struct{}) realtime.Verifier {
+	return auth.VerifierFunc(func(_ context.Context, user string) (*realtime.Identity, error) {
+		reached <- struct{}{}
+		<-goOn
+		return &realtime.Identity{UserID: user}, nil
+	})
+}
+
+// Who was verified before a revocation is refused after it.
+func TestRevokedWhileVerifying(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reached, goOn := make(chan struct{}), make(chan struct{})
+		svc := newService(t, realtime.Options{Verifier: verifying(reached, goOn)})
+		ended := make(chan error)
+		go func() {
+			_, err := svc.Connect(context.Background(), &realtimetest.Recorder{}, realtime.ConnectOptions{Token: "u1"})
+			ended <- err
+		}()
+		<-reached
+		revoke(t, svc, realtime.Revocation{User: "u1"}, 0)
+		close(goOn)
+		if err := <-ended; !errors.Is(err, realtime.ErrRevoked) {
+			t.Errorf("connect: %v", err)
+		}
+	})
+}
+
+// No connection that is made at the same time as a revocation survives it.
+func TestRevokeLeavesNoGap(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	var wg sync.WaitGroup
+	for round := range 600 {
+		name := fmt.Sprint(round)
+		id := &realtime.Identity{UserID: name, TokenID: name, IssuedAt: time.Now().Add(-time.Hour)}
+		var begin, done sync.WaitGroup
+		begin.Add(1)
+		for range 4 {
+			done.Go(func() {
+				begin.Wait()
+				_, err := svc.Connect(context.Background(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
+				if err != nil && !errors.Is(err, realtime.ErrRevoked) {
+					t.Error(err)
+				}
+			})
+		}
+		done.Go(func() {
+			begin.Wait()
+			r := []realtime.Revocation{{User: name}, {TokenID: name}}[round%2]
+			if _, err := svc.Revoke(context.Background(), r); err != nil {
+				t.Error(err)
+			}
+		})
+		begin.Done()
+		wg.Go(func() {
+			done.Wait()
+			if conns := svc.Connections(realtime.User(name)); len(conns) > 0 {
+				t.Errorf("round %d: %d connections survived", round, len(conns))
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,54 @@
+package realtime
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// proxies are the networks whose word about the address of a client counts.
+type proxies []netip.Prefix
+
+// client returns the address that a request comes from: the one at the other end
+// of the connection or, when that is a proxy of ours, the one that the proxy
+// says, the last in X-Forwarded-For, and so on from proxy to proxy. What stands
+// further left was written by the client itself. The address is not valid when
+// the connection has none.
+func (p proxies) client(r *http.Request) netip.Addr {
+	at, _ := parseHop(r.RemoteAddr)
+	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
+	for ; len(hops) > 0 && p.trusts(at); hops = hops[:len(hops)-1] {
+		hop, ok := parseHop(hops[len(hops)-1])
+		if !ok {
+			break
+		}
+		at = hop
+	}
+	return at
+}
+
+func (p proxies) trusts(a netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
+}
+
+// parseHop reads an address, which may have a port and brackets.
+func parseHop(text string) (a netip.Addr, ok bool) {
+	text = strings.TrimSpace(text)
+	if with, err := netip.ParseAddrPort(text); err == nil {
+		a = with.Addr()
+	} else if a, err = netip.ParseAddr(strings.Trim(text, "[]")); err != nil {
+		return a, false
+	}
+	return a.Unmap().WithZone(""), true
+}
+
+// source names the network whose connections are counted together, "" for none:
+// an IPv4 address, or the /64 of an IPv6 address, all of which one client has.
+func source(a netip.Addr) string {
+	if a.Is6() {
+		b := a.As16()
+		return string(b[:8])
+	}
+	return string(a.AsSlice())
+}
