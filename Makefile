@@ -4,12 +4,12 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin/boundary-realtime
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: build test setup check unit bench-test bench bench-quick fmt fuzz clean
+.PHONY: build test setup check unit fuzz-short bench-test bench bench-quick fmt fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/boundary-realtime
 
-test: setup check unit bench-test
+test: setup check unit fuzz-short bench-test
 
 # setup installs what the tests need and is not there: a C compiler for the race
 # detector, Chromium for the browser test.
@@ -39,6 +39,11 @@ bench:
 
 bench-quick:
 	cd bench && $(GO) run ./run -quick
+
+# fuzz-short gives every fuzz target a moment; the real run is `make fuzz`, some
+# three hours on two processors.
+fuzz-short:
+	@sh tools/fuzz.sh 1s
 
 FUZZTIME ?= 10m
 fuzz:

@@ -144,11 +144,15 @@ func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err 
 	if verifier == nil {
 		return nil, errNoVerifier
 	}
-	if e.call("Verifier", func() { id, err = verifier.Verify(ctx, token) }) {
+	verify := func() {
+		defer hidePanic(token)
+		id, err = verifier.Verify(ctx, token)
+	}
+	if e.call("Verifier", verify) {
 		return nil, errPanicked
 	}
 	if err != nil {
-		return nil, err
+		return nil, verifierError{err, token}
 	}
 	if id == nil {
 		return nil, errors.New("realtime: the Verifier returned no identity")

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // origins decides from which pages a browser may connect (RFC 6455 section
@@ -62,6 +63,9 @@ func canonicalOrigin(origin string) string {
 		return ""
 	}
 	name, port := u.Hostname(), u.Port()
+	if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return "" // browsers write such names in ASCII; in lower case some of them would look like others
+	}
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}

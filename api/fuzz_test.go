@@ -59,3 +59,29 @@ func FuzzBatch(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRevocation checks that a revocation is either refused, or says exactly one
+// thing that can be revoked.
+func FuzzRevocation(f *testing.F) {
+	for _, seed := range []string{
+		``, `{"user":"u1"}`, `{"tokenId":"t","until":"2099-01-02T03:04:05.5+01:00"}`, `{"connection":"c","reason":"r"}`, `{"user":"u","tokenId":"t"}`,
+		`{"user":""}`, `{"user":"u","until":"2000-01-01T00:00:00Z"}`, `{"user":null}`, `null`, `{"user":"u"}{}`,
+	} {
+		f.Add(seed)
+	}
+	s := start(f, realtime.Options{}, api.Options{})
+	f.Fuzz(func(t *testing.T, body string) {
+		got := record(t, s.Service, httptest.NewRequest(http.MethodPost, "/v1/revocations", strings.NewReader(body)))
+		if got.status == http.StatusBadRequest {
+			return
+		}
+		got.wantText(t, http.StatusOK, `{"disconnected":0}`)
+		var order map[string]string
+		if err := json.Unmarshal([]byte(body), &order); err != nil || wire.CheckStrict([]byte(body)) != nil {
+			t.Fatalf("accepted %q: %v", body, err)
+		}
+		if n := len(order["user"]) + len(order["connection"]) + len(order["tokenId"]); n == 0 || n > wire.MaxName {
+			t.Fatalf("accepted %q", body)
+		}
+	})
+}

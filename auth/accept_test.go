@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -72,6 +73,48 @@ func TestAcceptClaims(t *testing.T) {
 	}
 }
 
+// What a header may hold besides alg and kid is ignored, and JSON has more than
+// one way to write the same.
+func TestAcceptOddTokens(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, Options{HMACSecret: secret})
+	deep := `{"sub":"u1","exp":4000000000,"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`
+	for name, token := range map[string]string{
+		"no typ":                    withHeader(`{"alg":"HS256"}`),
+		"typ at+jwt":                withHeader(`{"alg":"HS256","typ":"at+jwt"}`),
+		"typ number":                withHeader(`{"alg":"HS256","typ":7}`),
+		"cty":                       withHeader(`{"alg":"HS256","cty":"application/json"}`),
+		"zip of what is not zipped": withHeader(`{"alg":"HS256","zip":"DEF"}`),
+		"kid nobody asks for":       withHeader(`{"alg":"HS256","kid":"../../etc/passwd"}`),
+		"kid of 255 octets":         withHeader(`{"alg":"HS256","kid":"` + strings.Repeat("k", 255) + `"}`),
+		"jku":                       withHeader(`{"alg":"HS256","jku":"https://evil.example/jwks"}`),
+		"alg with escapes":          withHeader(`{"\u0061lg":"\u0048S256"}`),
+		"spaces":                    withHeader(" {\t\"alg\" :\r\n\"HS256\" } "),
+		"exp with an exponent":      hs256(`{"sub":"u1","exp":4e9}`),
+		"exp with a fraction":       hs256(`{"sub":"u1","exp":4000000000.75}`),
+		"iat and nbf null":          hs256(`{"sub":"u1","exp":4e9,"iat":null,"nbf":null}`),
+		"nested lists":              hs256(deep),
+		"256 claims":                hs256(`{"sub":"u1","exp":4e9` + strings.Join(slices.Collect(numbered(`,"%d":0`, 254)), "") + `}`),
+		"sub with escapes":          hs256(`{"sub":"\u00751","exp":4e9}`),
+	} {
+		if id, err := j.Verify(t.Context(), token); err != nil || id.UserID != "u1" {
+			t.Errorf("%s: %v, %v", name, id, err)
+		}
+	}
+}
+
+// Keys that a token brings are not read, so they cannot spoil a good one.
+func TestAcceptWithKeysFromToken(t *testing.T) {
+	t.Parallel()
+	v := newJWT(t, Options{PublicKey: publicPEM(rsaKey().Public())})
+	for _, c := range ownKeys() {
+		header := must(base64.RawURLEncoding.DecodeString(c.token[:strings.IndexByte(c.token, '.')]))
+		if _, err := v.Verify(t.Context(), compact(string(header), goodClaims(), jwt.SigningMethodRS256, rsaKey())); err != nil {
+			t.Errorf("%s, signed with our key: %v", c.name, err)
+		}
+	}
+}
+
 func TestRoleClaims(t *testing.T) {
 	t.Parallel()
 	j := newJWT(t, Options{HMACSecret: secret})
@@ -93,6 +136,18 @@ func TestRoleClaims(t *testing.T) {
 			t.Errorf("role %v, roles %v: %+v, %v; want %v", c.role, c.roles, id, err, c.want)
 		}
 	}
+}
+
+// At the edges, to the second: the leeway is 30 s.
+func TestRefusedAtTheLeeway(t *testing.T) {
+	t.Parallel()
+	at := func(claim string, d time.Duration) string { return mint(map[string]any{claim: now.Add(d).Unix()}) }
+	checkRefusals(t, newJWT(t, Options{HMACSecret: secret}), []refusal{
+		{"expired by the leeway and 1 s", at("exp", -31*time.Second), ReasonExpired},
+		{"expired by the leeway", at("exp", -30*time.Second), ReasonExpired},
+		{"nbf in the leeway and 1 s", at("nbf", 31*time.Second), ReasonNotYetValid},
+		{"iat in the leeway and 1 s", at("iat", 31*time.Second), ReasonNotYetValid},
+	})
 }
 
 func TestLeeway(t *testing.T) {

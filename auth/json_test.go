@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -52,52 +51,5 @@ func TestAppendObject(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
-	}
-}
-
-// FuzzObject holds the splitting against encoding/json.
-func FuzzObject(f *testing.F) {
-	for _, s := range []string{
-		`{"sub":"u1","exp":1.5e9,"roles":["a","b\\"],"n":{"a":[{}]},"x":null}`, `{}`, `[{"a":1}]`, `{"a":1,"a":2}`, `{"\ud800":"\""}`,
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		o, err := appendObject(nil, data)
-		if err != nil {
-			return
-		}
-		var want map[string]json.RawMessage
-		if err := json.Unmarshal(data, &want); err != nil {
-			t.Fatalf("accepted what encoding/json refuses: %v", err)
-		}
-		if len(o) != len(want) {
-			t.Fatalf("%d members, want %d", len(o), len(want))
-		}
-		for _, m := range o {
-			if string(want[string(m.name)]) != string(m.value) {
-				t.Errorf("%q is %s, want %s", m.name, m.value, want[string(m.name)])
-			}
-			if m.value[0] == '[' {
-				compareElements(t, m.value)
-			}
-		}
-	})
-}
-
-func compareElements(t *testing.T, array []byte) {
-	var want []json.RawMessage
-	if err := json.Unmarshal(array, &want); err != nil {
-		t.Fatal(err)
-	}
-	i := 0
-	for element := range elements(array) {
-		if i >= len(want) || string(want[i]) != string(element) {
-			t.Fatalf("element %d of %s is %s", i, array, element)
-		}
-		i++
-	}
-	if i != len(want) {
-		t.Fatalf("%d elements of %s, want %d", i, array, len(want))
 	}
 }

@@ -178,10 +178,19 @@ func (s *jwks) finish(set *keySet, err error) {
 	s.fetching, s.failure = nil, err
 	closed := s.closed
 	s.mu.Unlock()
+	if !closed {
+		s.tell(set, err)
+	}
+}
+
+// tell logs how a fetch ended.
+func (s *jwks) tell(set *keySet, err error) {
 	switch {
-	case closed:
 	case err != nil:
 		s.log.Warn("key set not fetched, the last good one stays", "host", s.host, "error", err)
+	case set.leaked:
+		s.log.Error("key set holds a private key, which is not used: whoever reads the set can sign with it; publish a new key without d",
+			"host", s.host, "keys", len(set.keys), "ignored", set.ignored)
 	case len(set.keys) == 0:
 		s.log.Warn("key set holds no usable key", "host", s.host, "ignored", set.ignored)
 	default:

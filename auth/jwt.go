@@ -18,7 +18,7 @@ type Options struct {
 	// HMACSecret verifies HS256: 32 random octets or more, for HS384 and HS512
 	// 48 and 64 (RFC 7518, section 3.2).
 	HMACSecret []byte
-	// PublicKey is one PEM block with an RSA (2048 bits or more), ECDSA (P-256,
+	// PublicKey is one PEM block with an RSA (2048 to 8192 bits), ECDSA (P-256,
 	// P-384, P-521) or Ed25519 public key, or a certificate, of which only the
 	// key counts. It verifies tokens without a kid, and tokens whose kid is not
 	// in the JWKS.
@@ -27,7 +27,7 @@ type Options struct {
 	// loopback. It is fetched in the background, at most 64 KiB within 2 s
 	// without redirects, every 5 minutes, and for a kid it does not know, but
 	// then at most once in 30 s. A fetch that fails changes nothing. Symmetric
-	// keys in it are ignored.
+	// and private keys in it are ignored, the latter with an error in the log.
 	JWKSURL string
 	// Algorithm is used by the keys it fits, instead of the usual one: HS256,
 	// RS256, ES256 (P-256), ES384, ES512, EdDSA. It chooses HS384 or HS512 for a

@@ -6,9 +6,11 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -16,6 +18,7 @@ import (
 const (
 	minSecret  = 32   // octets
 	minRSABits = 2048 // RFC 7518, section 3.3
+	maxRSABits = 8192 // what crypto/tls takes too: a longer key makes every token cost milliseconds
 )
 
 // key is a key together with the one algorithm it is used with. Binding them
@@ -90,10 +93,7 @@ func isRSA(alg string) bool {
 func usualAlgorithm(material any) (string, error) {
 	switch k := material.(type) {
 	case *rsa.PublicKey:
-		if bits := k.N.BitLen(); bits < minRSABits {
-			return "", fmt.Errorf("RSA key: %d bits are too few, use %d or more", bits, minRSABits)
-		}
-		return "RS256", nil
+		return "RS256", checkRSA(k)
 	case *ecdsa.PublicKey:
 		switch bits := k.Curve.Params().BitSize; bits {
 		case 256:
@@ -105,9 +105,42 @@ func usualAlgorithm(material any) (string, error) {
 		}
 		return "", fmt.Errorf("ECDSA key: curve %s is not supported, use P-256, P-384 or P-521", k.Curve.Params().Name)
 	case ed25519.PublicKey:
-		return "EdDSA", nil
+		return "EdDSA", checkEd25519(k)
 	}
 	return "", fmt.Errorf("key of type %T is not supported, use RSA, ECDSA or Ed25519", material)
+}
+
+func checkRSA(k *rsa.PublicKey) error {
+	switch bits := k.N.BitLen(); {
+	case bits < minRSABits:
+		return fmt.Errorf("RSA key: %d bits are too few, use %d or more", bits, minRSABits)
+	case bits > maxRSABits:
+		return fmt.Errorf("RSA key: %d bits are too many, use %d or fewer", bits, maxRSABits)
+	}
+	return nil
+}
+
+// checkEd25519 refuses the points of small order: anybody can make signatures
+// for them, since what should hide the secret vanishes.
+func checkEd25519(k ed25519.PublicKey) error {
+	y := [ed25519.PublicKeySize]byte(k)
+	y[len(y)-1] &^= 0x80 // the sign of x
+	if slices.Contains(smallOrder[:], hex.EncodeToString(y[:])) {
+		return errors.New("Ed25519 key: a point of small order is no key")
+	}
+	return nil
+}
+
+// smallOrder is the y of every point whose order divides 8, in all encodings
+// that are less than 2^255. With either sign of x they are points or nothing.
+var smallOrder = [...]string{
+	"0000000000000000000000000000000000000000000000000000000000000000", // order 4
+	"0100000000000000000000000000000000000000000000000000000000000000", // order 1
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 2
+	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 4, y not reduced
+	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 1, y not reduced
 }
 
 // parsePEM returns the one public key in data.

@@ -33,6 +33,7 @@ var (
 	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	otherRSA = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	ecKey    = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	otherEd  = sync.OnceValue(func() ed25519.PrivateKey { _, k, err := ed25519.GenerateKey(rand.Reader); return must(k, err) })
 	edKey    = sync.OnceValue(func() ed25519.PrivateKey { _, k, err := ed25519.GenerateKey(rand.Reader); return must(k, err) })
 )
 
@@ -58,6 +59,8 @@ func claimSet(changes map[string]any) map[string]any {
 	maps.DeleteFunc(set, func(_ string, v any) bool { return v == nil })
 	return set
 }
+
+func quote(text string) string { return string(must(json.Marshal(text))) }
 
 func encode(data string) string { return base64.RawURLEncoding.EncodeToString([]byte(data)) }
 

@@ -12,8 +12,12 @@ import (
 // keySet is one version of an issuer's public keys. It is immutable.
 type keySet struct {
 	keys    []*key
-	ignored int // entries that are no key of ours
+	ignored int  // entries that are no key of ours
+	leaked  bool // one of them was a private key
 }
+
+// errLeaked is about a private key in a set that everybody can read, and sign with.
+var errLeaked = errors.New("a private key")
 
 // parseKeySet reads a JWK set. An entry of an unknown kind, for another use or
 // with bad values is ignored (RFC 7517, section 5): the issuer may publish keys
@@ -33,6 +37,7 @@ func parseKeySet(data []byte, alg string) (*keySet, error) {
 		k, err := parseJWK(entry, alg)
 		if err != nil || k.id != "" && set.find(k.id) != nil {
 			set.ignored++
+			set.leaked = set.leaked || errors.Is(err, errLeaked)
 			continue
 		}
 		set.keys = append(set.keys, k)
@@ -46,6 +51,9 @@ func parseJWK(data []byte, alg string) (*key, error) {
 	var m jwkset.JWKMarshal
 	if err := json.Unmarshal(data, &m); err != nil {
 		return nil, err
+	}
+	if m.D != "" {
+		return nil, errLeaked
 	}
 	if m.USE != "" && m.USE != jwkset.UseSig || len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify) {
 		return nil, errors.New("not for signatures")

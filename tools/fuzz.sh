@@ -1,10 +1,40 @@
 #!/bin/sh
-# Runs every fuzz target of the module for the given time each.
+# Runs every fuzz target of the module for the given time each, one a processor;
+# `sh tools/fuzz.sh 1s` is the short run. An input that fails is written below
+# the package's testdata/fuzz: it belongs into the commit that mends it. What the
+# fuzzer finds worth keeping stays in Go's build cache, for the next run.
 set -eu
+
 time=${1:-10m}
-grep -rlE '^func Fuzz' --include='*_test.go' . | grep -v '^./bench/' | xargs -n1 dirname | sort -u | while read -r dir; do
-	grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$dir"/*_test.go | sed 's/^func //' | sort -u | while read -r target; do
-		echo "fuzz: $dir $target for $time"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$dir"
-	done
-done
+bin=$(mktemp -d)
+trap 'rm -rf "$bin"' EXIT
+trap 'exit 130' INT TERM
+cache=$(go env GOCACHE)/fuzz
+processors=$(getconf _NPROCESSORS_ONLN)
+
+# build prepares the package in folder $2 and lists its targets: a line each has
+# the binary, the folder and the target.
+# shellcheck disable=SC2016
+build='
+	name=$1/$(echo "$2" | tr -c "a-z\n" _)
+	go test -c -fuzz=. -o "$name" "$2"
+	grep -hoE "^func Fuzz[A-Za-z0-9_]+" "$2"/*_test.go | sort -u | sed "s|^func |$name $2 |"
+'
+grep -rlE '^func Fuzz' --include='*_test.go' . | grep -v '^./bench/' | xargs -n 1 dirname | sort -u |
+	xargs -P "$processors" -n 1 sh -euc "$build" build "$bin" >"$bin/list"
+
+# run goes on with the other targets where one has a finding; xargs fails then.
+# shellcheck disable=SC2016
+run='
+	time=$1 cache=$2 bin=$3 dir=$4 target=$5
+	cd "$dir"
+	if "$bin" -test.run="^\$" -test.fuzz="^$target\$" -test.fuzztime="$time" -test.fuzzminimizetime=200x \
+		-test.parallel=1 -test.fuzzcachedir="$cache/$dir" >"$bin.$target" 2>&1; then
+		echo "fuzz: $dir $target: $(grep -o "execs: [0-9]*" "$bin.$target" | tail -n 1), no finding"
+	else
+		cat "$bin.$target"
+		echo "fuzz: $dir $target: FINDING, see above"
+		exit 1
+	fi
+'
+sort "$bin/list" | xargs -P "$processors" -n 3 sh -euc "$run" run "$time" "$cache"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -113,6 +114,9 @@ func FuzzCommand(f *testing.F) {
 		if err == nil && (broken || c.Action != action && bytes.Contains(text, []byte(`"action"`)) || !utf8.Valid(text)) {
 			t.Fatalf("%q: action %q, broken %v, command %+v", text, action, broken, c)
 		}
+		if want, ok := commandOf(text); ok != (err == nil) || ok && !reflect.DeepEqual(c, want) {
+			t.Fatalf("%q: %+v, %v; want %+v, %v", text, c, err, want, ok)
+		}
 		reply := wire.Reply{Ref: c.Ref, Err: err}.Encode()
 		if wire.CheckStrict(reply) != nil {
 			t.Fatalf("%q is answered by %q", text, reply)
@@ -120,6 +124,34 @@ func FuzzCommand(f *testing.F) {
 		var back struct{ Ref json.RawMessage }
 		if json.Unmarshal(reply, &back) != nil || len(c.Ref) > 64 || !sameText(back.Ref, c.Ref) {
 			t.Fatalf("the ref %s came back as %s", c.Ref, back.Ref)
+		}
+	})
+}
+
+// The token of a connect is read without a panic, from one strict object that
+// holds it as a string and nothing but what belongs there.
+func FuzzConnect(f *testing.F) {
+	for _, seed := range []string{
+		`{"action":"connect","token":"a.b.c"}`, `{"action":"connect","token":"","ref":1}`, `{"action":"connect","token":null}`,
+		`{"action":"connect","token":"a","token":"b"}`, `{"Action":"connect"}`, `{"action":"connect","ref":[]}`, "{\"token\":\"\xff\"}", `[`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		token, ok := wire.ParseConnect(text)
+		if !ok {
+			if token != "" {
+				t.Fatalf("%q is refused, and gives the token %q", text, token)
+			}
+			return
+		}
+		var members map[string]any
+		if err := json.Unmarshal(text, &members); err != nil || wire.CheckStrict(text) != nil {
+			t.Fatalf("%q was accepted: %v", text, err)
+		}
+		_, ref := members["ref"]
+		if delete(members, "ref"); len(members) != 2 || members["action"] != "connect" || members["token"] != token {
+			t.Fatalf("%q was accepted with the token %q, ref %v", text, token, ref)
 		}
 	})
 }

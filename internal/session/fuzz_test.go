@@ -38,7 +38,7 @@ func FuzzRead(f *testing.F) {
 
 func isOurs(text []byte) bool {
 	switch action, _ := wire.Action(text); action {
-	case wire.ActionSubscribe, wire.ActionUnsubscribe, wire.ActionPing:
+	case wire.ActionSubscribe, wire.ActionUnsubscribe, wire.ActionPing, wire.ActionConnect:
 		return true
 	}
 	return false

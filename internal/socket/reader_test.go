@@ -242,8 +242,8 @@ func TestSmallMessagesDoNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzReader: however the input is cut, the same events come of it, and no more memory is held than
-// twice what arrived.
+// FuzzReader: however the input is cut, the same events come of it, those of a slow and simple reader,
+// and no more memory is held than twice what arrived.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{3, 1, 200}, false, true, fin(OpText, "hello"))
 	f.Add([]byte{1}, false, false, slices.Concat(part(OpText, "€"), fin(OpPing, "p"), fin(OpContinuation, "\xE2\x82\xAC"), closing(1000, "bye")))
@@ -254,6 +254,10 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cuts []byte, client, deflate bool, in []byte) {
 		cfg := Config{Client: client, MaxMessage: 2000}
 		whole := feedBounded(t, cfg, deflate, [][]byte{in})
+		slow := reference{cfg: cfg, deflate: deflate}
+		if want := slow.read(in); !slow.matches(whole) {
+			t.Fatalf("%x: got %q, want %q", in, whole, want)
+		}
 		var chunks [][]byte
 		rest := in
 		for i := 0; len(rest) > 0; i++ {

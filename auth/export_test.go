@@ -1,0 +1,21 @@
+package auth
+
+// RefusedVector is a token that must be refused, for tests of what is built on
+// this package.
+type RefusedVector struct {
+	Name   string
+	Token  string
+	Reason Reason
+}
+
+// ForEachRefusedVector calls f with each vector and a verifier that it is for.
+func ForEachRefusedVector(verifier func(Options) *JWT, f func(*JWT, RefusedVector)) {
+	for _, set := range refusedVectors() {
+		o := publishedSet().fill(set.options)
+		o.Now = clock
+		v := verifier(o)
+		for _, c := range set.vectors {
+			f(v, RefusedVector{set.name + "/" + c.name, c.token, c.reason})
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package auth_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/socket"
+)
+
+// endpoint is a WebSocket endpoint with a verifier.
+func endpoint(t *testing.T, v realtime.Verifier) http.Handler {
+	t.Helper()
+	svc, err := realtime.New(realtime.Options{Verifier: v, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = svc.Shutdown(t.Context()) })
+	return svc.Handler(realtime.HandlerOptions{})
+}
+
+// open asks for a connection. One that is granted ends with 500, since a
+// recorder has no connection to take over.
+func open(h http.Handler, query string, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/ws?"+query, nil)
+	r.Header = header
+	socket.SetRequest(r.Header, socket.HandshakeOptions{})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// Every bad token is answered with 401, whichever way it comes, and its reason.
+func TestRefusedVectorsOverHTTP(t *testing.T) {
+	t.Parallel()
+	handlers := map[*auth.JWT]http.Handler{}
+	newVerifier := func(o auth.Options) *auth.JWT {
+		v, err := auth.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = v.Close() })
+		handlers[v] = endpoint(t, v)
+		return v
+	}
+	auth.ForEachRefusedVector(newVerifier, func(v *auth.JWT, c auth.RefusedVector) {
+		answers := map[string]*httptest.ResponseRecorder{"query": open(handlers[v], "token="+url.QueryEscape(c.Token), http.Header{})}
+		if strings.Trim(c.Token, " ") == c.Token { // spaces around it are the header's
+			answers["header"] = open(handlers[v], "", http.Header{"Authorization": {"Bearer " + c.Token}})
+		}
+		for way, w := range answers {
+			text := strings.TrimSpace(w.Body.String())
+			if w.Code != http.StatusUnauthorized || text != "unauthorized: "+string(c.Reason) {
+				t.Errorf("%s by %s: %d %s, want 401 and %s", c.Name, way, w.Code, text, c.Reason)
+			}
+			if got := w.Header().Get("Www-Authenticate"); got != `Bearer error="invalid_token"` {
+				t.Errorf("%s by %s: Www-Authenticate %q", c.Name, way, got)
+			}
+		}
+	})
+}
+
+// A request without a credential is a bad request, and a cookie is none, with
+// or without an Origin.
+func TestMissingCredentialOverHTTP(t *testing.T) {
+	t.Parallel()
+	secret := []byte(strings.Repeat("s", 32))
+	good, err := auth.Mint(secret, map[string]any{"sub": "u1", "exp": 4e9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := auth.New(auth.Options{HMACSecret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := endpoint(t, v)
+	for name, c := range map[string]struct {
+		query  string
+		header http.Header
+		status int
+	}{
+		"the token as it should be": {"token=" + good, http.Header{}, 500},
+		"nothing":                   {"", http.Header{}, 400},
+		"a cookie":                  {"", http.Header{"Cookie": {"token=" + good}}, 400},
+		"a cookie and an origin":    {"", http.Header{"Cookie": {"token=" + good}, "Origin": {"http://example.com"}}, 400},
+		"a cookie named as header":  {"", http.Header{"Cookie": {"Authorization=Bearer " + good}}, 400},
+		"another scheme":            {"", http.Header{"Authorization": {"Basic " + good}}, 400},
+		"no scheme":                 {"", http.Header{"Authorization": {good}}, 400},
+		"another header":            {"", http.Header{"X-Authorization": {"Bearer " + good}}, 400},
+		"another parameter":         {"access_token=" + good, http.Header{}, 400},
+		"another protocol's entry":  {"", http.Header{"Sec-Websocket-Protocol": {"chat, bearer." + good}}, 400},
+		"an empty parameter":        {"token=", http.Header{}, 401},
+		"an empty header":           {"", http.Header{"Authorization": {"Bearer"}}, 401},
+		"query and header":          {"token=" + good, http.Header{"Authorization": {"Bearer " + good}}, 400},
+		"query twice":               {"token=" + good + "&token=" + good, http.Header{}, 400},
+		"query and a bad header":    {"token=" + good, http.Header{"Authorization": {"Bearer x"}}, 400},
+		"header twice":              {"", http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, 400},
+		"two in one header":         {"", http.Header{"Authorization": {"Bearer " + good + ", Bearer " + good}}, 401},
+		"query with a semicolon":    {"token=" + good + ";token=" + good, http.Header{}, 400},
+		"query not encoded":         {"token=%zz" + good, http.Header{}, 400},
+	} {
+		w := open(h, c.query, c.header)
+		if w.Code != c.status || strings.Contains(w.Body.String(), good) {
+			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)
+		}
+	}
+}
