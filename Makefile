@@ -4,7 +4,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin/boundary-realtime
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: build test setup check unit fuzz-short bench-test bench bench-quick fmt fuzz clean
+.PHONY: build test setup check unit fuzz-short bench-test conformance bench bench-quick fmt fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/boundary-realtime
@@ -32,6 +32,12 @@ unit:
 # bench-test tests the benchmark's own code; the benchmark is `make bench`.
 bench-test:
 	cd bench && $(GO) test ./...
+
+# conformance runs the WebSocket cases in their full counts, on our server and
+# client, and holds other libraries against them. About ten minutes.
+conformance:
+	CONFORMANCE=full $(GO) test -count=1 -timeout 60m -v -run 'TestServer$$|TestClient$$' ./internal/wsconformance
+	cd bench && $(GO) test -count=1 -v ./conformance
 
 # bench takes about 20 minutes and wants a machine with nothing else to do.
 bench:

@@ -57,7 +57,7 @@ func TestCommands(t *testing.T) {
 			{`{"action":"subscribe","topic":"panics","ref":5}`, refusal("5", "internal", "the command failed; try again")},
 			{`{"action":"unsubscribe","topic":"news","ref":6}`, `{"type":"$reply","ref":6,"ok":true,"topic":"news"}`},
 			{`{"action":"unsubscribe","topic":"news","ref":7}`, `{"type":"$reply","ref":7,"ok":true,"topic":"news"}`},
-			{`{"action":"dance","ref":8}`, refusal("8", "unknown_action", `the action \"dance\" is not known; use subscribe, unsubscribe or ping`)},
+			{`{"action":"dance","ref":8}`, refusal("8", "unknown_action", `the action \"dance\" is not known; use subscribe, unsubscribe, refresh or ping`)},
 		})
 		for _, bad := range []string{
 			`{"action":"subscribe","topic":""}`, `{"action":"subscribe"}`, `{"action":"subscribe","topic":"a*"}`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"boundary-app.org/realtime/internal/engine"
@@ -16,7 +17,7 @@ import (
 type Conn struct {
 	core     engine.Conn
 	endpoint *endpoint
-	who      packed
+	who      atomic.Pointer[packed] // changes when the client refreshes its token
 }
 
 // ID returns the connection's id, by which every node finds it.
@@ -24,13 +25,15 @@ func (c *Conn) ID() string { return c.core.ID().String() }
 
 // Identity returns who the connection speaks for, as a new copy: keep it where
 // it is asked for often. Times have a resolution of milliseconds.
-func (c *Conn) Identity() *Identity { return c.who.identity() }
+func (c *Conn) Identity() *Identity { return c.identity().identity() }
+
+func (c *Conn) identity() packed { return *c.who.Load() }
 
 // UserID returns the identity's user id. It costs nothing.
-func (c *Conn) UserID() string { return c.who.user() }
+func (c *Conn) UserID() string { return c.identity().user() }
 
 // Roles returns the identity's roles.
-func (c *Conn) Roles() []string { return c.who.roles() }
+func (c *Conn) Roles() []string { return c.identity().roles() }
 
 // CreatedAt returns when the connection was accepted.
 func (c *Conn) CreatedAt() time.Time { return c.core.CreatedAt().UTC() }
@@ -133,6 +136,9 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 		c.core.Send(step.Reply)
 	case session.Subscribe:
 		c.core.Send(session.Conclude(step.Command, c.subscribeSelf(step.Command.Topic)))
+	case session.Refresh:
+		expires, ended, err := c.refresh(step.Token)
+		c.core.Send(session.ConcludeRefresh(step.Command, expires, ended, err))
 	case session.Unsubscribe:
 		c.core.Unsubscribe(step.Command.Topic)
 		c.core.Send(session.Conclude(step.Command, nil))
@@ -154,7 +160,7 @@ func (c *Conn) subscribeSelf(topic string) error {
 	if err := c.endpoint.authorize(c, topic); err != nil {
 		return err
 	}
-	err := c.Subscribe(topic)
+	_, err := c.core.SubscribeSelf(topic, c.endpoint.service.opts.Limits.Topics)
 	if errors.Is(err, ErrTopicLimit) {
 		if c.core.Excess() > topicPatience {
 			c.Close(wire.CloseTopicLimit, "the topic limit was reached and reached again")

@@ -42,8 +42,10 @@ func (e *endpoint) admit(id *Identity) error {
 // connect registers a connection, runs OnOpen and tells the client.
 func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) (*Conn, error) {
 	s := e.service
-	c := &Conn{endpoint: e, who: pack(id)}
-	spec.User, spec.Roles, spec.Expires = c.who.user(), c.who.roles(), id.ExpiresAt
+	who := pack(id)
+	c := &Conn{endpoint: e}
+	c.who.Store(&who)
+	spec.User, spec.Roles, spec.Expires = who.user(), who.roles(), id.ExpiresAt
 	spec.Handler = (*clientHandler)(c)
 	s.arrivals.RLock()
 	if s.draining.Load() {

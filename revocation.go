@@ -155,7 +155,7 @@ func (s *Service) orderOf(r Revocation, now time.Time) (o revocationOrder, to Ad
 
 // of completes an order with the token of the connection it is about.
 func (o revocationOrder) of(c *Conn) revocationOrder {
-	t := c.who.token()
+	t := c.identity().token()
 	o.Kind, o.Value, o.User = revocation.TokenID, t.ID, t.User
 	if t.ID == "" {
 		o.Kind, o.Value = revocation.Digest, t.Digest()
@@ -213,7 +213,7 @@ func (s *Service) deliverRevocation(e bus.Envelope) int {
 func (s *Service) expel(o revocationOrder) (n int) {
 	entry := o.entry()
 	look := func(c *engine.Conn) bool {
-		if entry.Covers(owner(c).who.token()) && c.Close(uint16(wire.CloseKicked), o.Reason) {
+		if entry.Covers(owner(c).identity().token()) && c.Close(uint16(wire.CloseKicked), o.Reason) {
 			n++
 		}
 		return true

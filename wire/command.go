@@ -13,6 +13,7 @@ const (
 	ActionUnsubscribe = "unsubscribe"
 	ActionPing        = "ping"
 	ActionConnect     = "connect" // the first, where the token comes as a message: see ParseConnect
+	ActionRefresh     = "refresh" // a newer token: see ParseRefresh
 )
 
 // maxRef bounds a command's ref, which is echoed in the reply, in octets.
@@ -43,6 +44,8 @@ const (
 	CodeForbidden     = "forbidden"
 	CodeTopicLimit    = "topic_limit"
 	CodeConnected     = "already_connected"
+	CodeUnauthorized  = "unauthorized"
+	CodeUnavailable   = "unavailable"
 	CodeInternal      = "internal"
 )
 
@@ -95,20 +98,33 @@ func ParseCommand(data []byte) (Command, *CommandError) {
 // "connect","token":"..."}, strictly; a ref is allowed, and has no use. What is
 // wrong is not said: the text may hold a token where it does not belong.
 func ParseConnect(data []byte) (token string, ok bool) {
+	token, _, ok = parseToken(data, ActionConnect)
+	return token, ok
+}
+
+// ParseRefresh reads the command that brings a newer token, {"action":"refresh",
+// "token":"...","ref":1}, in the same way. The ref is returned wherever it can be
+// read, for the reply.
+func ParseRefresh(data []byte) (token string, ref json.RawMessage, ok bool) {
+	return parseToken(data, ActionRefresh)
+}
+
+func parseToken(data []byte, action string) (token string, ref json.RawMessage, ok bool) {
+	ref = readRef(data)
 	if CheckStrict(data) != nil {
-		return "", false
+		return "", ref, false
 	}
 	head, err := members(data)
-	if err != nil || head["ref"] != nil && readRef(data) == nil {
-		return "", false
+	if err != nil || head["ref"] != nil && ref == nil {
+		return "", ref, false
 	}
 	delete(head, "ref")
-	action, named := stringOf(head["action"])
+	named, isText := stringOf(head["action"])
 	token, brought := stringOf(head["token"])
-	if !named || !brought || action != ActionConnect || len(head) != 2 {
-		return "", false
+	if !isText || !brought || named != action || len(head) != 2 {
+		return "", ref, false
 	}
-	return token, true
+	return token, ref, true
 }
 
 func stringOf(raw json.RawMessage) (text string, ok bool) {

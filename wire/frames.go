@@ -47,19 +47,27 @@ type Reply struct {
 	Ref         json.RawMessage
 	Topic       string        // of subscribe and unsubscribe
 	Recoverable *bool         // of subscribe: whether the topic can be resumed
+	ExpiresAt   time.Time     // of refresh: when the new token expires; zero: never, or no refresh
+	Ended       []string      // of refresh: the topics that the new token does not allow
 	Err         *CommandError // nil: the command was carried out
 }
 
 // Encode returns the frame's text.
 func (r Reply) Encode() []byte {
+	expires := ""
+	if !r.ExpiresAt.IsZero() {
+		expires = r.ExpiresAt.UTC().Format(timeLayout)
+	}
 	out, _ := json.Marshal(struct { // strings, booleans and valid JSON always encode
 		Type        string          `json:"type"`
 		Ref         json.RawMessage `json:"ref,omitempty"`
 		OK          bool            `json:"ok"`
 		Topic       string          `json:"topic,omitempty"`
 		Recoverable *bool           `json:"recoverable,omitempty"`
+		ExpiresAt   string          `json:"expiresAt,omitempty"`
+		Ended       []string        `json:"unsubscribed,omitempty"`
 		Error       *CommandError   `json:"error,omitempty"`
-	}{"$reply", r.Ref, r.Err == nil, r.Topic, r.Recoverable, r.Err})
+	}{"$reply", r.Ref, r.Err == nil, r.Topic, r.Recoverable, expires, r.Ended, r.Err})
 	return out
 }
 

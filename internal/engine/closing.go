@@ -153,10 +153,14 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 }
 
 // peerClosed answers a close frame, or completes the handshake we began.
-func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
-	c.retire(code, reason)
+func (s *shard) peerClosed(t *task) {
+	c, end := t.conn, t.arg.(*ending)
+	if c.state == gone {
+		return
+	}
+	c.retire(end.code, end.reason)
 	s.settle(c)
-	s.sayClose(c, code, "")
+	s.sayClose(c, end.code, "")
 	s.hangUp(c)
 }
 

@@ -37,7 +37,6 @@ type Conn struct {
 	id      ID
 	created tick
 	options uint8
-	fixed   uint16 // groups the connection never leaves: the first of groups
 
 	// guarded by mu; here for want of padding elsewhere
 	retired bool
@@ -70,6 +69,7 @@ type membership struct {
 	list *list
 	pos  int32 // in list.members; notJoined until the loop has put it there
 	left bool  // out of the index; the loop has yet to take it out of the list
+	own  bool  // a topic that only the client itself has asked for
 }
 
 const notJoined = -1
@@ -149,18 +149,31 @@ func (c *Conn) Retired() bool {
 // subscribed already. What is sent to the topic after it has returned reaches
 // the connection.
 func (c *Conn) Subscribe(topic string, limit int) (added bool, err error) {
+	return c.subscribe(topic, limit, false)
+}
+
+// SubscribeSelf is Subscribe at the client's own wish: OwnTopics has the topic
+// until somebody else subscribes the connection to it.
+func (c *Conn) SubscribeSelf(topic string, limit int) (added bool, err error) {
+	return c.subscribe(topic, limit, true)
+}
+
+func (c *Conn) subscribe(topic string, limit int, own bool) (added bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.retired:
 		return false, ErrClosed
-	case c.topicAt(topic) >= 0:
+	case c.at(key{bus.Topic, topic}) >= 0:
+		m := &c.groups[c.at(key{bus.Topic, topic})]
+		m.own = m.own && own
 		return false, nil
 	case limit > 0 && c.topicCount() >= limit:
 		c.excess = min(c.excess, math.MaxUint8-1) + 1
 		return false, ErrTopicLimit
 	}
 	c.enter(key{bus.Topic, topic}, 0)
+	c.groups[len(c.groups)-1].own = own
 	c.shard.engine.subscriptions.Add(1)
 	return true, nil
 }
@@ -177,11 +190,11 @@ func (c *Conn) Excess() int {
 func (c *Conn) Unsubscribe(topic string) (removed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := c.topicAt(topic)
+	i := c.at(key{bus.Topic, topic})
 	if i < 0 {
 		return false
 	}
-	c.leave(i)
+	c.leaveTopic(i)
 	return true
 }
 
@@ -192,13 +205,33 @@ func (c *Conn) UnsubscribeAll() (n int) {
 	if c.retired {
 		return 0
 	}
-	for i := int(c.fixed); i < len(c.groups); i++ {
-		if !c.groups[i].left {
-			c.leave(i)
+	for i := range c.groups {
+		if c.groups[i].isTopic() {
+			c.leaveTopic(i)
 			n++
 		}
 	}
 	return n
+}
+
+// SetRoles changes the roles that the connection is found by.
+func (c *Conn) SetRoles(roles []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired {
+		return
+	}
+	for i := range c.groups {
+		m := &c.groups[i]
+		if g := m.list.group; g.route == bus.Role && !m.left && !slices.Contains(roles, g.name) {
+			c.leave(i)
+		}
+	}
+	for _, role := range roles {
+		if k := (key{bus.Role, role}); c.at(k) < 0 {
+			c.enter(k, 0)
+		}
+	}
 }
 
 // Topics returns the topics the connection is subscribed to.
@@ -208,32 +241,47 @@ func (c *Conn) Topics() []string {
 	if c.retired {
 		return nil
 	}
-	names := make([]string, 0, len(c.groups)-int(c.fixed))
-	for _, m := range c.groups[c.fixed:] {
-		if !m.left {
+	names := make([]string, 0, len(c.groups))
+	for _, m := range c.groups {
+		if m.isTopic() {
 			names = append(names, m.list.group.name)
 		}
 	}
 	return names
 }
 
+// OwnTopics returns the topics that only the client itself has asked for.
+func (c *Conn) OwnTopics() (names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.groups {
+		if m.own && m.isTopic() {
+			names = append(names, m.list.group.name)
+		}
+	}
+	return names
+}
+
+func (m membership) isTopic() bool { return !m.left && m.list.group.route == bus.Topic }
+
 // topicCount returns the number of topics. Called under c.mu.
 func (c *Conn) topicCount() (n int) {
-	for _, m := range c.groups[c.fixed:] {
-		if !m.left {
+	for _, m := range c.groups {
+		if m.isTopic() {
 			n++
 		}
 	}
 	return n
 }
 
-// topicAt returns where a topic is in c.groups, or -1. Called under c.mu.
-func (c *Conn) topicAt(topic string) int {
+// at returns where a group is in c.groups, or -1. Called under c.mu.
+func (c *Conn) at(k key) int {
 	if c.retired {
 		return -1
 	}
-	for i := int(c.fixed); i < len(c.groups); i++ {
-		if m := &c.groups[i]; !m.left && m.list.group.name == topic {
+	for i := range c.groups {
+		m := &c.groups[i]
+		if g := m.list.group; g.route == k.route && !m.left && g.name == k.name {
 			return i
 		}
 	}
@@ -246,12 +294,17 @@ func (c *Conn) enter(k key, claims int32) {
 	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c, claims), pos: notJoined})
 }
 
-// leave takes the connection out of one topic. Called under c.mu.
+// leaveTopic takes the connection out of a topic. Called under c.mu.
+func (c *Conn) leaveTopic(i int) {
+	c.leave(i)
+	c.shard.engine.subscriptions.Add(-1)
+}
+
+// leave takes the connection out of a group. Called under c.mu.
 func (c *Conn) leave(i int) {
 	m := &c.groups[i]
 	m.left = true
 	c.shard.engine.index.leave(m.list, &task{run: (*shard).leave, conn: c, list: m.list})
-	c.shard.engine.subscriptions.Add(-1)
 }
 
 // joined notes the place the loop has given the connection in a list. It

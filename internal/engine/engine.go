@@ -148,7 +148,6 @@ func (e *Engine) attach(c *Conn, spec *Spec) {
 	for _, role := range spec.Roles {
 		c.enter(key{bus.Role, role}, 0)
 	}
-	c.fixed = uint16(len(c.groups))
 }
 
 func (e *Engine) prepare(c *Conn, spec Spec) {

@@ -69,8 +69,19 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 		}
 	case socket.Close:
-		s.peerClosed(c, ev.Code, string(ev.Data))
+		s.behindMail(c, task{run: (*shard).peerClosed, conn: c, arg: &ending{ev.Code, string(ev.Data)}})
 	}
+}
+
+// behindMail runs the end that a peer brought about behind what the handler
+// sends for the messages before it. Nothing more is read meanwhile.
+func (s *shard) behindMail(c *Conn, end task) {
+	if c.state > open {
+		end.run(s, &end)
+		return
+	}
+	c.flags |= flagDeaf
+	c.postBehindMail(end)
 }
 
 // pushControl answers a ping, which need not wait for Open.
@@ -145,5 +156,12 @@ func (s *shard) violated(c *Conn, err error) {
 	if !errors.As(err, &violation) {
 		violation = &socket.ProtocolError{Code: socket.CloseProtocol, Text: err.Error()}
 	}
-	s.closeNow(c, violation.Code, violation.Text)
+	s.behindMail(c, task{run: (*shard).failed, conn: c, arg: &ending{violation.Code, violation.Text}})
+}
+
+func (s *shard) failed(t *task) {
+	end := t.arg.(*ending)
+	if t.conn.state != gone {
+		s.closeNow(t.conn, end.code, end.reason)
+	}
 }

@@ -28,6 +28,7 @@ type mail struct {
 	data []byte
 	text bool
 	end  *ending // the call is Closed
+	then *task   // no call, but something for the loop to do
 }
 
 // deliver puts a call into the queue and sees to it that it is made. It returns
@@ -49,6 +50,18 @@ func (c *Conn) deliver(m mail) (full bool) {
 		b.full = true
 	}
 	return b.full
+}
+
+// postBehindMail posts a task behind what the handler sends for the calls that
+// wait.
+func (c *Conn) postBehindMail(t task) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mail == nil {
+		c.shard.post(t)
+		return
+	}
+	c.mail.queue = append(c.mail.queue, mail{then: &t})
 }
 
 // holdMail keeps the queue from being worked until releaseMail.
@@ -81,9 +94,12 @@ func (c *Conn) workMail() {
 		if !ok {
 			return
 		}
-		if m.end != nil {
+		switch {
+		case m.then != nil:
+			c.shard.post(*m.then)
+		case m.end != nil:
 			c.handler.Closed(m.end.code, m.end.reason)
-		} else {
+		default:
 			c.handler.Receive(m.text, m.data)
 		}
 	}

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"bytes"
 	"testing"
 
 	"boundary-app.org/realtime/internal/session"
@@ -10,7 +11,7 @@ import (
 // Any text gets a step that makes sense: a reply where one is sent, a topic
 // where one is subscribed; the application sees none of our commands.
 func FuzzRead(f *testing.F) {
-	for _, seed := range []string{`{"action":"subscribe","topic":"t"}`, `{"action":"ping"}`, `{"action":7}`, `{"a`, `x`, ``, ` {}`} {
+	for _, seed := range []string{`{"action":"subscribe","topic":"t"}`, `{"action":"ping"}`, `{"action":"refresh","token":"t"}`, `{"action":7}`, `{"a`, `x`, ``, ` {}`} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
 	}
@@ -23,6 +24,10 @@ func FuzzRead(f *testing.F) {
 		case session.Subscribe, session.Unsubscribe:
 			if wire.CheckTopic(step.Command.Topic) != nil {
 				t.Fatalf("%q: topic %q", text, step.Command.Topic)
+			}
+		case session.Refresh:
+			if token, _, ok := wire.ParseRefresh(text); !ok || token != step.Token || bytes.Contains(step.Reply, []byte(token)) && token != "" {
+				t.Fatalf("%q: token %q", text, step.Token)
 			}
 		case session.Application:
 			if _, err := wire.ParseCommand(text); !application || err == nil && isOurs(text) {
@@ -38,7 +43,7 @@ func FuzzRead(f *testing.F) {
 
 func isOurs(text []byte) bool {
 	switch action, _ := wire.Action(text); action {
-	case wire.ActionSubscribe, wire.ActionUnsubscribe, wire.ActionPing, wire.ActionConnect:
+	case wire.ActionSubscribe, wire.ActionUnsubscribe, wire.ActionPing, wire.ActionConnect, wire.ActionRefresh:
 		return true
 	}
 	return false

@@ -6,6 +6,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"boundary-app.org/realtime/wire"
 )
@@ -20,12 +21,14 @@ const (
 	Answer                  // send Reply; nothing else happens
 	Subscribe               // subscribe to Command.Topic, then Conclude
 	Unsubscribe             // unsubscribe from Command.Topic, then Conclude
+	Refresh                 // take Token in place of the old one, then ConcludeRefresh
 )
 
 // Step is what follows from a client's text.
 type Step struct {
 	Kind    Kind
 	Command wire.Command
+	Token   string
 	Reply   []byte
 }
 
@@ -42,15 +45,17 @@ func Read(text []byte, application bool) Step {
 		c, _ := wire.ParseCommand(text) // for the ref; the token is no business of anybody's any more
 		return refuse(c, &wire.CommandError{
 			Code:    wire.CodeConnected,
-			Message: "the connection has brought a token already; make another connection for another token",
+			Message: "the connection has brought a token already; bring a newer one with refresh",
 		})
+	case action == wire.ActionRefresh:
+		return refresh(text)
 	case application:
 		return Step{Kind: Application}
 	case action != "":
 		c, _ := wire.ParseCommand(text)
 		return refuse(c, &wire.CommandError{
 			Code:    wire.CodeUnknownAction,
-			Message: fmt.Sprintf("the action %.32q is not known; use subscribe, unsubscribe or ping", action),
+			Message: fmt.Sprintf("the action %.32q is not known; use subscribe, unsubscribe, refresh or ping", action),
 		})
 	case looksLikeObject(text):
 		return malformed(text)
@@ -75,6 +80,18 @@ func command(text []byte) Step {
 	return Step{Kind: Unsubscribe, Command: c}
 }
 
+func refresh(text []byte) Step {
+	token, ref, ok := wire.ParseRefresh(text)
+	c := wire.Command{Action: wire.ActionRefresh, Ref: ref}
+	if !ok { // what is wrong is not said: it may be the token
+		return refuse(c, &wire.CommandError{
+			Code:    wire.CodeMalformed,
+			Message: `the command cannot be read: send {"action":"refresh","token":"..."} and nothing more but a ref`,
+		})
+	}
+	return Step{Kind: Refresh, Command: c, Token: token}
+}
+
 // malformed answers an object that is not JSON; a whole object that is no
 // command is nobody's business and ignored.
 func malformed(text []byte) Step {
@@ -97,6 +114,15 @@ func looksLikeObject(text []byte) bool {
 
 func refuse(c wire.Command, err *wire.CommandError) Step {
 	return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref, Err: err}.Encode()}
+}
+
+// ConcludeRefresh returns the reply to a Refresh: when the new token expires, and
+// the topics that ended with the old one; or what Conclude says of err.
+func ConcludeRefresh(c wire.Command, expires time.Time, ended []string, err error) []byte {
+	if err != nil {
+		return Conclude(c, err)
+	}
+	return wire.Reply{Ref: c.Ref, ExpiresAt: expires, Ended: ended}.Encode()
 }
 
 // Conclude returns the reply to a Subscribe or Unsubscribe that ended with err,

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"boundary-app.org/realtime/internal/session"
 	"boundary-app.org/realtime/wire"
@@ -20,6 +21,7 @@ import (
 //	< {"type":"$reply"}  the reply
 //	= subscribe order:1  an effect, carried out
 //	= subscribe t: full  an effect that fails: full, forbidden, closed
+//	= refresh a.b.c      the token is taken, expires in 2027, and a topic ends
 //	= application        the text goes to the application
 //
 // A text with neither reply nor effect is ignored.
@@ -98,6 +100,9 @@ func react(text string, application bool, outcome string) []string {
 		return []string{"< " + string(step.Reply)}
 	case session.Subscribe:
 		return []string{"= subscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]))}
+	case session.Refresh:
+		expires, ended := time.Unix(1800000000, 0), []string{"order:1"}
+		return []string{"= refresh " + step.Token + suffix, "< " + string(session.ConcludeRefresh(step.Command, expires, ended, outcomes[outcome]))}
 	case session.Unsubscribe:
 		return []string{"= unsubscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]))}
 	}
