@@ -4,7 +4,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin/boundary-realtime
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: build test setup check unit fuzz-short bench-test conformance bench bench-quick fmt fuzz clean
+.PHONY: build test setup check unit fuzz-short bench-test conformance soak bench bench-quick fmt fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/boundary-realtime
@@ -38,6 +38,11 @@ bench-test:
 conformance:
 	CONFORMANCE=full $(GO) test -count=1 -timeout 60m -v -run 'TestServer$$|TestClient$$' ./internal/wsconformance
 	cd bench && $(GO) test -count=1 -v ./conformance
+
+# soak sends a million messages at least, for ten minutes at least, through
+# connections that break at random.
+soak:
+	$(GO) test -run '^TestSoak$$' -v -count=1 -timeout 0 ./internal/faults -soak 1000000 -duration 10m
 
 # bench takes about 20 minutes and wants a machine with nothing else to do.
 bench:

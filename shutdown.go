@@ -103,11 +103,15 @@ func (s *Service) closePaced(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		window = min(window, time.Until(deadline))
 	}
-	steps := max(int(window*3/4/drainStep), 1) // the rest is for closing handshakes
-	batch := max((len(conns)+steps-1)/steps, drainAtLeast)
+	pace := window*3/4 + 1 // the rest is for closing handshakes
+	all, begun, told := len(conns), time.Now(), 0
 	ticker := time.NewTicker(drainStep)
 	defer ticker.Stop()
 	for {
+		// By the time that has passed, for ticks are lost where processors are busy.
+		due := float64(all) * float64(time.Since(begun)+drainStep) / float64(pace)
+		batch := max(int(due)-told, drainAtLeast)
+		told += batch
 		if conns = sayGoodbyes(conns, batch); len(conns) == 0 {
 			return nil
 		}

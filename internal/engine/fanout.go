@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"boundary-app.org/realtime/internal/poll"
@@ -23,6 +24,7 @@ const (
 type fanout struct {
 	list   *list
 	next   *fanout // the list's next
+	last   *fanout // the list's last, where this is its first
 	seq    uint32
 	cursor int // members before it are done
 	msgs   []*message
@@ -56,15 +58,12 @@ func (s *shard) enqueue(l *list, m *message) {
 	f := &fanout{list: l, seq: s.seq, octets: len(m.frame), msgs: []*message{m}}
 	s.run = f
 	if l.pending == nil {
-		l.pending = f
+		l.pending, f.last = f, f
 		s.schedule(l)
 		return
 	}
-	last := l.pending
-	for last.next != nil {
-		last = last.next
-	}
-	last.next = f
+	l.pending.last.next = f
+	l.pending.last = f
 }
 
 func (s *shard) schedule(l *list) {
@@ -124,7 +123,9 @@ func (s *shard) write(l *list, limit int) {
 // finish drops a list's first fanout, which every member has had.
 func (s *shard) finish(l *list) {
 	f := l.pending
-	l.pending = f.next
+	if l.pending = f.next; l.pending != nil {
+		l.pending.last = f.last
+	}
 	if s.run == f {
 		s.run = nil
 	}
@@ -164,18 +165,37 @@ func (s *shard) settle(c *Conn) {
 		return
 	}
 	if s.waiting > 0 {
-		for f := s.owed(c, sl.seen); f != nil; f = s.owed(c, f.seq) {
-			s.pushFanout(c, f)
-		}
+		s.giveOwed(c, sl.seen)
 	}
 	sl.seen = s.seq
 	s.run = nil // what follows was not part of what the connection was given
 }
 
-// owed returns the oldest pending fanout after seen that is for c.
-func (s *shard) owed(c *Conn, seen uint32) (oldest *fanout) {
+// giveOwed gives a connection the pending fanouts of its groups after seen, by
+// merging the groups' queues.
+func (s *shard) giveOwed(c *Conn, seen uint32) {
+	heads := s.owed(c, seen)
+	for len(heads) > 0 {
+		oldest := 0
+		for i, f := range heads {
+			if f.seq < heads[oldest].seq {
+				oldest = i
+			}
+		}
+		f := heads[oldest]
+		if heads[oldest] = f.next; f.next == nil {
+			heads = slices.Delete(heads, oldest, oldest+1)
+		}
+		s.pushFanout(c, f)
+	}
+}
+
+// owed returns the first pending fanout after seen of each of c's groups that
+// has one. The slice is good until the next call.
+func (s *shard) owed(c *Conn, seen uint32) []*fanout {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.heads = s.heads[:0]
 	for _, m := range c.groups {
 		if m.pos == notJoined {
 			continue
@@ -184,11 +204,11 @@ func (s *shard) owed(c *Conn, seen uint32) (oldest *fanout) {
 		for f != nil && f.seq <= seen {
 			f = f.next
 		}
-		if f != nil && (oldest == nil || f.seq < oldest.seq) {
-			oldest = f
+		if f != nil {
+			s.heads = append(s.heads, f)
 		}
 	}
-	return oldest
+	return s.heads
 }
 
 func (s *shard) pushFanout(c *Conn, f *fanout) {

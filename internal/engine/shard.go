@@ -31,6 +31,7 @@ type shard struct {
 	small   queue   // lists whose fanout is done at once
 	large   queue   // lists whose fanout is done in slices
 	waiting int     // lists in both queues
+	heads   []*fanout
 	dirty   []*Conn // connections whose backlog is to be flushed
 	doomed  []*Conn // connections whose socket failed
 	buf     []byte  // what is read
