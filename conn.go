@@ -17,7 +17,8 @@ import (
 type Conn struct {
 	core     engine.Conn
 	endpoint *endpoint
-	who      atomic.Pointer[packed] // changes when the client refreshes its token
+	who      atomic.Pointer[packed]      // changes when the client refreshes its token
+	earlier  atomic.Pointer[[]usedToken] // those before; nil without a refresh
 }
 
 // ID returns the connection's id, by which every node finds it.
@@ -162,7 +163,7 @@ func (c *Conn) subscribeSelf(topic string) error {
 	}
 	_, err := c.core.SubscribeSelf(topic, c.endpoint.service.opts.Limits.Topics)
 	if errors.Is(err, ErrTopicLimit) {
-		if c.core.Excess() > topicPatience {
+		if c.core.Refused() > topicPatience {
 			c.Close(wire.CloseTopicLimit, "the topic limit was reached and reached again")
 		}
 		return &wire.CommandError{

@@ -8,7 +8,9 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// Caps bound the number of connections. Zero is no bound.
+// Caps bound the number of connections. Zero is no bound. A connection whose end
+// has begun does not count for its user and source any more; for Total it counts
+// until its socket is closed.
 type Caps struct {
 	Total     int
 	PerUser   int
@@ -37,7 +39,7 @@ func (s Spec) source() key { return key{bySource, s.Source} }
 func (e *Engine) Admits(source, user string) error {
 	caps := e.cfg.Caps
 	switch {
-	case caps.Total > 0 && e.Count() >= caps.Total:
+	case caps.Total > 0 && e.Open() >= caps.Total:
 		return ErrFull
 	case caps.Evict:
 		return nil
@@ -57,41 +59,41 @@ func (e *Engine) Hold(source string) (release func(), err error) {
 		return func() {}, nil
 	}
 	k, on := key{bySource, source}, e.shards[0]
-	if !e.index.claim(k, on, limit, e.cfg.Caps.Evict) {
+	if !e.index.reserve(k, on, limit, e.cfg.Caps.Evict) {
 		return nil, ErrSourceFull
 	}
-	return func() { e.index.disclaim(k, on) }, nil
+	return func() { e.index.release(k, on) }, nil
 }
 
-// claims returns how many claims a connection holds on a place under a limit.
-func (caps Caps) claims(limit int) int32 {
+// reserved returns how many places a new connection reserves under a limit.
+func (caps Caps) reserved(limit int) int32 {
 	if limit > 0 && !caps.Evict {
 		return 1
 	}
 	return 0
 }
 
-// claim takes a new connection's places, all or none. Until it joins its groups
+// reserve takes a new connection's places, all or none. Until it joins its groups
 // they count for the caps only.
-func (e *Engine) claim(c *Conn, spec *Spec) error {
+func (e *Engine) reserve(c *Conn, spec *Spec) error {
 	caps := e.cfg.Caps
-	if n := e.count.Add(1); caps.Total > 0 && n > int64(caps.Total) {
-		e.count.Add(-1)
+	if n := e.open.Add(1); caps.Total > 0 && n > int64(caps.Total) {
+		e.open.Add(-1)
 		return ErrFull
 	}
 	if caps.PerSource == 0 {
 		spec.Source = ""
 	}
-	claimed := spec.Source != "" && caps.claims(caps.PerSource) > 0
-	if claimed && !e.index.claim(spec.source(), c.shard, caps.PerSource, false) {
-		e.count.Add(-1)
+	held := spec.Source != "" && caps.reserved(caps.PerSource) > 0
+	if held && !e.index.reserve(spec.source(), c.shard, caps.PerSource, false) {
+		e.open.Add(-1)
 		return ErrSourceFull
 	}
-	if caps.claims(caps.PerUser) > 0 && !e.index.claim(spec.user(), c.shard, caps.PerUser, false) {
-		if claimed {
-			e.index.disclaim(spec.source(), c.shard)
+	if caps.reserved(caps.PerUser) > 0 && !e.index.reserve(spec.user(), c.shard, caps.PerUser, false) {
+		if held {
+			e.index.release(spec.source(), c.shard)
 		}
-		e.count.Add(-1)
+		e.open.Add(-1)
 		return ErrUserFull
 	}
 	return nil

@@ -99,8 +99,8 @@ func (x *index) inspectGroup(s *groupStripe, g *group, counted map[*list]int32) 
 		problems = append(problems, fmt.Errorf("%s has no members but was kept", g))
 	}
 	for l := g.lists; l != nil; l = l.next {
-		if l.n != counted[l] || l.n == 0 && l.claims == 0 || l.claims < 0 {
-			problems = append(problems, fmt.Errorf("%s counts %d members and %d claims, there are %d members", g, l.n, l.claims, counted[l]))
+		if l.n != counted[l] || l.n == 0 && l.reserved == 0 || l.reserved < 0 {
+			problems = append(problems, fmt.Errorf("%s counts %d members and %d reserved places, there are %d members", g, l.n, l.reserved, counted[l]))
 		}
 		delete(counted, l)
 	}
@@ -184,13 +184,22 @@ func (v *inspection) isDoomed(c *Conn) bool {
 
 func (v *inspection) backlog(slot int32, b *backlog) {
 	size := b.flying - b.off
+	dead := 0
 	for _, ch := range b.chunks {
-		size += ch.cost()
+		if ch.data == nil {
+			dead++
+		} else {
+			size += ch.cost()
+		}
 	}
 	for _, ch := range b.held {
 		size += ch.cost()
 	}
 	v.expect(b.size == size, "the backlog of slot %d counts %d octets and has %d", slot, b.size, size)
+	v.expect(dead == b.dead && (len(b.chunks) == 0 || b.chunks[0].data != nil), "the backlog of slot %d has %d dead chunks and counts %d, or begins with one", slot, dead, b.dead)
+	for g, at := range b.latest {
+		v.expect(at < b.left || at-b.left < len(b.chunks) && b.chunks[at-b.left].of == g, "%s does not wait where slot %d believes", g, slot)
+	}
 	v.expect(b.off == 0 || len(b.chunks) > 0 && b.off < len(b.chunks[0].data), "the backlog of slot %d is written past its end", slot)
 }
 

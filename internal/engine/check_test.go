@@ -21,7 +21,7 @@ func TestConsistencyCheckFinds(t *testing.T) {
 		{"ghost member", func(_ *Engine, c *Conn) { l := c.groups[0].list; l.members = append(l.members, 0) }, "has 3 members in a loop, of which 2 know"},
 		{"swapped members", func(_ *Engine, c *Conn) { m := c.groups[0].list.members; m[0], m[1] = m[1], m[0] }, "not where it believes"},
 		{"count of a group", func(_ *Engine, c *Conn) { c.groups[0].list.n++ }, `group everyone "" counts 3 members`},
-		{"claim left", func(_ *Engine, c *Conn) { c.groups[0].list.claims-- }, "-1 claims"},
+		{"reserved place", func(_ *Engine, c *Conn) { c.groups[0].list.reserved-- }, "-1 reserved"},
 		{"count of subscriptions", func(e *Engine, _ *Conn) { e.subscriptions.Add(1) }, "2 subscriptions are counted, there are 1"},
 		{"group out of the index", func(e *Engine, c *Conn) {
 			g := c.groups[1].list.group

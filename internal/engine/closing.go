@@ -53,7 +53,7 @@ func (s *shard) place(c *Conn) {
 // addChunk writes a chunk ahead of what is held back.
 func (s *shard) addChunk(c *Conn, ch chunk) {
 	if c.out == nil {
-		c.out = &backlog{}
+		c.out = &backlog{since: s.tick()}
 	}
 	c.out.chunks = append(c.out.chunks, ch)
 	s.resize(c, ch.cost())
@@ -71,6 +71,9 @@ func (s *shard) open(t *task) {
 	}
 	s.settle(c)
 	c.state = open
+	if c.out != nil {
+		c.out.since = s.tick()
+	}
 	if t.msg != nil {
 		s.addChunk(c, chunk{data: t.msg.frame})
 	}
@@ -115,7 +118,7 @@ func (s *shard) closeGently(t *task) {
 // closeNow ends a connection for something the loop found. What arrives from
 // here on is discarded.
 func (s *shard) closeNow(c *Conn, code uint16, reason string) {
-	c.retire(code, reason)
+	c.retire(code, reason, false)
 	s.sayClose(c, code, reason)
 	s.hangUp(c)
 }
@@ -158,8 +161,12 @@ func (s *shard) peerClosed(t *task) {
 	if c.state == gone {
 		return
 	}
-	c.retire(end.code, end.reason)
+	lags := s.lags(c)
+	c.retire(end.code, end.reason, false)
 	s.settle(c)
+	if lags { // it will not read what it has left unread
+		s.drop(metrics.DropClosed, s.cut(c))
+	}
 	s.sayClose(c, end.code, "")
 	s.hangUp(c)
 }
@@ -212,7 +219,7 @@ func (s *shard) buryDoomed() {
 // bury closes the socket. The loop alone closes descriptors, so that none is
 // used again under an operation that is still pending.
 func (s *shard) bury(c *Conn) {
-	c.retire(socket.CloseAbnormal, "the connection broke")
+	c.retire(socket.CloseAbnormal, "the connection broke", false)
 	if c.out != nil {
 		s.resize(c, -c.out.size)
 		c.out = nil

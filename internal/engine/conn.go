@@ -40,7 +40,7 @@ type Conn struct {
 
 	// guarded by mu; here for want of padding elsewhere
 	retired bool
-	excess  uint8 // subscriptions refused for their number
+	refused uint8 // subscriptions of the client's own, for their number
 
 	// owned by the loop
 	state      state
@@ -169,20 +169,24 @@ func (c *Conn) subscribe(topic string, limit int, own bool) (added bool, err err
 		m.own = m.own && own
 		return false, nil
 	case limit > 0 && c.topicCount() >= limit:
-		c.excess = min(c.excess, math.MaxUint8-1) + 1
+		if own {
+			c.refused = min(c.refused, math.MaxUint8-1) + 1
+		}
 		return false, ErrTopicLimit
 	}
 	c.enter(key{bus.Topic, topic}, 0)
 	c.groups[len(c.groups)-1].own = own
+	c.refused = 0
 	c.shard.engine.subscriptions.Add(1)
 	return true, nil
 }
 
-// Excess returns how many subscriptions were refused with ErrTopicLimit, up to 255.
-func (c *Conn) Excess() int {
+// Refused returns how many subscriptions at the client's own wish were refused
+// with ErrTopicLimit since the last that was not, up to 255.
+func (c *Conn) Refused() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return int(c.excess)
+	return int(c.refused)
 }
 
 // Unsubscribe removes the connection from a topic. It returns false when it was
@@ -288,10 +292,10 @@ func (c *Conn) at(k key) int {
 	return -1
 }
 
-// enter adds the connection to a group, in exchange for so many claims. Called
+// enter adds the connection to a group, in exchange for so many reserved places. Called
 // under c.mu.
-func (c *Conn) enter(k key, claims int32) {
-	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c, claims), pos: notJoined})
+func (c *Conn) enter(k key, reserved int32) {
+	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c, reserved), pos: notJoined})
 }
 
 // leaveTopic takes the connection out of a topic. Called under c.mu.
@@ -359,8 +363,14 @@ func (c *Conn) forgetAll() []membership {
 // is found nowhere; what was sent before is written, then a close frame with
 // the code, and the peer gets CloseTimeout to answer it. Idempotent: it returns
 // false when the connection had ended before.
-func (c *Conn) Close(code uint16, reason string) bool {
-	if !c.retire(code, reason) {
+func (c *Conn) Close(code uint16, reason string) bool { return c.end(code, reason, false) }
+
+// Expel is Close, and what the client has sent is not handed to its handler any
+// more.
+func (c *Conn) Expel(code uint16, reason string) bool { return c.end(code, reason, true) }
+
+func (c *Conn) end(code uint16, reason string, mute bool) bool {
+	if !c.retire(code, reason, mute) {
 		return false
 	}
 	c.shard.post(task{run: (*shard).closeGently, conn: c, arg: &ending{code, reason}})
@@ -373,8 +383,9 @@ type ending struct {
 	reason string
 }
 
-// retire takes the connection out of the index, once, and tells the handler.
-func (c *Conn) retire(code uint16, reason string) bool {
+// retire takes the connection out of the index, once, and tells the handler, in
+// place of what waits for it with mute.
+func (c *Conn) retire(code uint16, reason string, mute bool) bool {
 	c.mu.Lock()
 	if c.retired {
 		c.mu.Unlock()
@@ -390,6 +401,9 @@ func (c *Conn) retire(code uint16, reason string) bool {
 	c.retired = true
 	if c.mail != nil {
 		c.mail.makeRoom()
+		if mute {
+			c.mail.queue, c.mail.octets = nil, 0
+		}
 	}
 	c.mu.Unlock()
 

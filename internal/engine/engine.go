@@ -110,7 +110,7 @@ type Spec struct {
 // With Caps.Evict it waits for the loops; it must not be called by a loop.
 func (e *Engine) Register(c *Conn, spec Spec) error {
 	e.prepare(c, spec)
-	if err := e.claim(c, &spec); err != nil {
+	if err := e.reserve(c, &spec); err != nil {
 		return err
 	}
 	e.attach(c, &spec)
@@ -131,7 +131,7 @@ func (e *Engine) attach(c *Conn, spec *Spec) {
 	} else {
 		c.offLoop = newOffLoop(&netLink{conn: spec.Conn, fd: c.shard.below(spec.Conn)})
 	}
-	e.open.Add(1)
+	e.count.Add(1)
 	e.sockets.Add(1)
 	e.metrics.Connections.Inc()
 	e.metrics.Connects.Inc()
@@ -139,11 +139,15 @@ func (e *Engine) attach(c *Conn, spec *Spec) {
 	defer c.mu.Unlock()
 	c.shard.post(arrived)
 	e.index.add(c)
-	c.groups = make([]membership, 0, 3+len(spec.Roles)) // room for one topic
-	c.enter(key{route: bus.Everyone}, 0)
-	c.enter(spec.user(), e.cfg.Caps.claims(e.cfg.Caps.PerUser))
+	room := 3 + len(spec.Roles) // for one topic
 	if spec.Source != "" {
-		c.enter(spec.source(), e.cfg.Caps.claims(e.cfg.Caps.PerSource))
+		room++
+	}
+	c.groups = make([]membership, 0, room)
+	c.enter(key{route: bus.Everyone}, 0)
+	c.enter(spec.user(), e.cfg.Caps.reserved(e.cfg.Caps.PerUser))
+	if spec.Source != "" {
+		c.enter(spec.source(), e.cfg.Caps.reserved(e.cfg.Caps.PerSource))
 	}
 	for _, role := range spec.Roles {
 		c.enter(key{bus.Role, role}, 0)

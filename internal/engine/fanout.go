@@ -215,7 +215,7 @@ func (s *shard) pushFanout(c *Conn, f *fanout) {
 	if c.state > open || c.flags&flagRetired != 0 {
 		return
 	}
-	if f.list.group.slow == LatestOnly && c.lags() {
+	if f.list.group.slow == LatestOnly && s.lags(c) {
 		s.supersede(c, f)
 		return
 	}

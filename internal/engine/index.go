@@ -33,9 +33,9 @@ type list struct {
 	group *group
 
 	// guarded by the group's stripe
-	next   *list
-	n      int32
-	claims int32 // places taken for connections that are about to join
+	next     *list
+	n        int32
+	reserved int32 // places taken for connections that are about to join
 
 	// owned by the shard's loop
 	members []int32 // slots
@@ -73,15 +73,15 @@ func (s *groupStripe) find(sum uint32, k key) *group {
 	return s.groups.find(sum, func(g *group) bool { return g.route == k.route && g.name == k.name })
 }
 
-// join counts c into the group, in exchange for so many claims, and posts the
+// join counts c into the group, in exchange for so many reserved places, and posts the
 // membership to c's shard.
-func (x *index) join(k key, c *Conn, claims int32) *list {
+func (x *index) join(k key, c *Conn, reserved int32) *list {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := x.group(s, sum, k).listOf(c.shard)
 	l.n++
-	l.claims -= claims
+	l.reserved -= reserved
 	s.changes++
 	c.shard.post(task{run: (*shard).join, conn: c, list: l})
 	return l
@@ -108,15 +108,15 @@ func (x *index) group(s *groupStripe, sum uint32, k key) *group {
 	return g
 }
 
-// claim takes a place in a group of at most limit, for a connection that will
+// reserve takes a place in a group of at most limit, for a connection that will
 // join on a shard. It returns false when there is none. With evict, only other
-// claims stand in the way: members make room.
-func (x *index) claim(k key, on *shard, limit int, evict bool) bool {
+// reserved places stand in the way: members make room.
+func (x *index) reserve(k key, on *shard, limit int, evict bool) bool {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.find(sum, k); g != nil {
-		taken := g.claims()
+		taken := g.reserved()
 		if !evict {
 			taken += g.count()
 		}
@@ -124,17 +124,17 @@ func (x *index) claim(k key, on *shard, limit int, evict bool) bool {
 			return false
 		}
 	}
-	x.group(s, sum, k).listOf(on).claims++
+	x.group(s, sum, k).listOf(on).reserved++
 	return true
 }
 
-// disclaim gives back what claim took.
-func (x *index) disclaim(k key, on *shard) {
+// release gives back what reserve took.
+func (x *index) release(k key, on *shard) {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.find(sum, k).listOf(on)
-	l.claims--
+	l.reserved--
 	s.tidy(l)
 }
 
@@ -167,7 +167,7 @@ func (x *index) leave(l *list, then *task) {
 // tidy drops a list without members, and a group without lists. Called under
 // the stripe's lock.
 func (s *groupStripe) tidy(l *list) {
-	if l.n > 0 || l.claims > 0 {
+	if l.n > 0 || l.reserved > 0 {
 		return
 	}
 	l.group.drop(l)
@@ -260,10 +260,10 @@ func (g *group) count() (n int) {
 	return n
 }
 
-// claims returns the number of places taken. Called under the stripe's lock.
-func (g *group) claims() (n int) {
+// reserved returns the number of places taken. Called under the stripe's lock.
+func (g *group) reserved() (n int) {
 	for l := g.lists; l != nil; l = l.next {
-		n += int(l.claims)
+		n += int(l.reserved)
 	}
 	return n
 }

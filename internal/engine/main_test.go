@@ -62,6 +62,14 @@ func newPeer() *peer {
 func (p *peer) Receive(_ bool, data []byte)       { p.received <- data }
 func (p *peer) Closed(code uint16, reason string) { p.ended <- ending{code, reason} }
 
+// closeGate keeps the peer from reading until read is called.
+func (p *peer) closeGate(t testing.TB) (read func()) {
+	p.gate = make(chan struct{})
+	read = sync.OnceFunc(func() { close(p.gate) })
+	t.Cleanup(read)
+	return read
+}
+
 func (p *peer) await() {
 	if p.gate != nil {
 		<-p.gate

@@ -148,14 +148,15 @@ func (s *shard) flushOffLoop(c *Conn) {
 		return
 	}
 	o.writing, o.since = true, s.tick()
-	n := 0
 	var frames [][]byte
-	for n < len(b.chunks) && (n == 0 || b.flying+len(b.chunks[n].data) <= pieceSize) {
-		b.flying += b.chunks[n].cost()
-		frames = append(frames, b.chunks[n].data)
-		n++
+	for len(b.chunks) > 0 && (len(frames) == 0 || b.flying+len(b.chunks[0].data) <= pieceSize) {
+		if ch := b.chunks[0]; ch.data != nil {
+			b.flying += ch.cost()
+			frames = append(frames, ch.data)
+		}
+		b.pop()
 	}
-	if b.chunks = b.chunks[n:]; len(b.chunks) == 0 {
+	if len(b.chunks) == 0 {
 		c.flags &^= flagPingWaits
 	}
 	s.engine.workers.Go(func() {
@@ -190,7 +191,7 @@ func (s *shard) wrote(t *task) {
 	}
 	switch {
 	case t.arg == errPanicked:
-		c.retire(socket.CloseInternal, errPanicked.Error())
+		c.retire(socket.CloseInternal, errPanicked.Error(), false)
 		s.doomWith(c, socket.CloseInternal)
 	case t.arg != nil:
 		s.doom(c)

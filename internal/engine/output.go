@@ -33,11 +33,33 @@ func (c chunk) cost() int { return len(c.data) + chunkCost }
 // backlog is what waits for one connection's socket. It exists only while
 // something waits.
 type backlog struct {
-	chunks []chunk // to be written; the first from off on
+	chunks []chunk // to be written; the first, which has data, from off on
 	off    int
+	left   int     // chunks that have left the front
+	dead   int     // chunks whose data was superseded
 	held   []chunk // to be written after Open
-	size   int     // octets, and chunkCost for each chunk
-	flying int     // the part of size that a writer off the loop has
+	since  tick    // when it began
+
+	// Of a connection that lags: where the one waiting message of a latest-only
+	// topic is, counted with the chunks that have left. nil: not known yet.
+	latest map[*group]int
+
+	size   int // octets, and chunkCost for each chunk
+	flying int // the part of size that a writer off the loop has
+}
+
+// pop drops the first chunk, and returns what it still costs without its data.
+func (b *backlog) pop() (cost int) {
+	if b.chunks[0].data == nil {
+		b.dead--
+	} else {
+		cost = chunkCost
+	}
+	b.chunks[0] = chunk{}
+	b.chunks = b.chunks[1:]
+	b.left++
+	b.off = 0
+	return cost
 }
 
 func (b *backlog) empty() bool { return len(b.chunks) == 0 && len(b.held) == 0 && b.flying == 0 }
@@ -66,7 +88,7 @@ func (s *shard) bound(c *Conn) {
 	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, s.engine.cfg.MaxBacklog, s.tick()) {
 		return
 	}
-	if s.shed(c); s.excess(c) > 0 {
+	if !s.shed(c) {
 		s.tooSlow(c)
 	}
 }
@@ -74,7 +96,7 @@ func (s *shard) bound(c *Conn) {
 // add puts a chunk into the backlog, whatever its size.
 func (s *shard) add(c *Conn, ch chunk) {
 	if c.out == nil {
-		c.out = &backlog{}
+		c.out = &backlog{since: s.tick()}
 		s.slots[c.slot].fd = -1
 	}
 	b := c.out
@@ -122,13 +144,9 @@ func (s *shard) blocked(c *Conn, ch chunk, n int, err error) {
 	c.out.off = n
 	s.resize(c, -n)
 	s.arm(c, true)
-	if c.state == gone {
-		return
+	if c.state != gone {
+		s.bound(c)
 	}
-	if ch.of.slow == LatestOnly {
-		s.conflate(c)
-	}
-	s.bound(c)
 }
 
 // flush writes what waits for a connection, as far as its socket takes it.
@@ -171,7 +189,9 @@ func (s *shard) writeChunks(c *Conn) (int, error) {
 	vector := make([][]byte, 0, maxVector)
 	vector = append(vector, first)
 	for _, ch := range b.chunks[1:min(len(b.chunks), maxVector)] {
-		vector = append(vector, ch.data)
+		if ch.data != nil {
+			vector = append(vector, ch.data)
+		}
 	}
 	return poll.Writev(int(c.fd), vector)
 }
@@ -182,10 +202,7 @@ func (s *shard) written(c *Conn, n int) {
 	s.resize(c, -n)
 	for len(b.chunks) > 0 && b.off+n >= len(b.chunks[0].data) {
 		n -= len(b.chunks[0].data) - b.off
-		b.chunks[0] = chunk{}
-		b.chunks = b.chunks[1:]
-		b.off = 0
-		s.resize(c, -chunkCost)
+		s.resize(c, -b.pop())
 	}
 	b.off += n
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"boundary-app.org/realtime/internal/metrics"
 	"boundary-app.org/realtime/internal/socket"
@@ -65,24 +66,29 @@ func policyFor(rules []TopicRule, topic string) SlowPolicy {
 	return Disconnect
 }
 
-// lags reports whether a connection's socket has not taken what it was given.
-func (c *Conn) lags() bool {
-	return c.flags&flagArmed != 0 || c.out != nil && c.out.flying > 0
+// lagTime is how long something must have waited for a connection before its
+// latest-only topics leave messages out: a burst that the socket takes by and by
+// is no lag.
+const lagTime = 100 * time.Millisecond
+
+func (s *shard) lags(c *Conn) bool {
+	return c.out != nil && c.state == open && s.tick()-c.out.since >= ticks(lagTime)
 }
 
 // supersede gives a connection that lags only the last message of a fanout, in
 // place of what waits of its topic.
 func (s *shard) supersede(c *Conn, f *fanout) {
-	g, dropped := f.list.group, len(f.msgs)-1
-	s.refill(c, func(_ int, ch chunk) []byte {
-		if ch.of != g {
-			return ch.data
-		}
-		dropped += countFrames(ch.data)
-		return nil
-	})
+	b, g, dropped := c.out, f.list.group, len(f.msgs)-1
+	if b.latest == nil {
+		b.latest = map[*group]int{}
+		s.conflate(c)
+	}
+	if at, waits := b.latest[g]; waits && s.kill(c, at-b.left) {
+		dropped++
+	}
 	s.drop(metrics.DropSuperseded, dropped)
 	s.tally.deliveries++
+	b.latest[g] = b.left + len(b.chunks)
 	last := f.msgs[len(f.msgs)-1]
 	if c.options&optDeflate != 0 {
 		s.push(c, chunk{last.compressed(), g})
@@ -91,12 +97,36 @@ func (s *shard) supersede(c *Conn, f *fanout) {
 	}
 }
 
-// shed makes a backlog smaller as far as the policies of the topics in it allow.
-func (s *shard) shed(c *Conn) {
-	s.conflate(c)
-	if s.excess(c) > 0 {
-		s.dropOldest(c)
+// kill takes the message out of a chunk that has not begun to be written. The
+// chunk stays, so that no other has to be moved, until half of all are dead.
+func (s *shard) kill(c *Conn, i int) (done bool) {
+	b := c.out
+	if i < 0 || i == 0 && b.off > 0 {
+		return false
 	}
+	s.resize(c, -b.chunks[i].cost())
+	b.chunks[i].data = nil
+	b.dead++
+	for len(b.chunks) > 0 && b.chunks[0].data == nil {
+		b.pop()
+	}
+	if b.dead > len(b.chunks)/2 {
+		s.refill(c, func(_ int, ch chunk) []byte { return ch.data })
+	}
+	return true
+}
+
+// cheap is how many chunks may be searched for each message.
+const cheap = 256
+
+// shed makes a full backlog smaller as far as the policies of the topics in it
+// allow. It returns false when that is not enough, or so little that a backlog
+// of many chunks would soon be searched again, to the harm of the neighbours.
+func (s *shard) shed(c *Conn) (enough bool) {
+	before, many := c.out.size, len(c.out.chunks)+len(c.out.held) > cheap
+	s.conflate(c)
+	s.dropOldest(c)
+	return s.excess(c) <= 0 && (!many || before-c.out.size >= s.engine.cfg.MaxBacklog/8)
 }
 
 // excess returns by how many octets a backlog is over its limit.
@@ -104,13 +134,19 @@ func (s *shard) excess(c *Conn) int {
 	return c.out.size - c.out.flying - s.engine.cfg.MaxBacklog
 }
 
-// conflate leaves the last message of each topic of which only that counts.
-func (s *shard) conflate(c *Conn) {
-	last, dropped := map[*group]int{}, 0
+// newest returns the last chunk of each group.
+func (s *shard) newest(c *Conn) map[*group]int {
+	last := map[*group]int{}
 	s.refill(c, func(i int, ch chunk) []byte {
 		last[ch.of] = i
 		return ch.data
 	})
+	return last
+}
+
+// conflate leaves the last message of each topic of which only that counts.
+func (s *shard) conflate(c *Conn) {
+	last, dropped := s.newest(c), 0
 	s.refill(c, func(i int, ch chunk) []byte {
 		if ch.of == nil || ch.of.slow != LatestOnly {
 			return ch.data
@@ -128,18 +164,27 @@ func (s *shard) conflate(c *Conn) {
 	s.drop(metrics.DropSuperseded, dropped)
 }
 
-// dropOldest drops messages of topics that allow it until a backlog is within
-// its limit, and an eighth more: a full one is then not searched for each message.
+// dropOldest drops messages of topics that allow it, but not the newest of any,
+// until a backlog is an eighth below its limit.
 func (s *shard) dropOldest(c *Conn) {
-	excess, dropped := s.excess(c)+s.engine.cfg.MaxBacklog/8, 0
-	s.refill(c, func(_ int, ch chunk) []byte {
-		for len(ch.data) > 0 && ch.of != nil && ch.of.slow == DropOldest && excess > 0 {
-			n := frameLen(ch.data)
-			ch.data = ch.data[n:]
+	last, dropped := s.newest(c), 0
+	excess := s.excess(c) + s.engine.cfg.MaxBacklog/8
+	s.refill(c, func(i int, ch chunk) []byte {
+		if ch.of == nil || ch.of.slow != DropOldest {
+			return ch.data
+		}
+		end := len(ch.data)
+		if i == last[ch.of] {
+			end = lastFrame(ch.data)
+		}
+		at := 0
+		for at < end && excess > 0 {
+			n := frameLen(ch.data[at:])
+			at += n
 			excess -= n
 			dropped++
 		}
-		return ch.data
+		return ch.data[at:]
 	})
 	s.drop(metrics.DropOldest, dropped)
 }
@@ -147,10 +192,13 @@ func (s *shard) dropOldest(c *Conn) {
 // refill replaces the data of each chunk that has not begun to be written, and
 // leaves out those without any.
 func (s *shard) refill(c *Conn, data func(i int, ch chunk) []byte) {
+	b := c.out
+	b.chunks = slices.DeleteFunc(b.chunks, func(ch chunk) bool { return ch.data == nil })
+	b.dead = 0
 	begun := s.split(c)
-	waiting := &c.out.chunks
+	waiting := &b.chunks
 	if c.state == opening {
-		waiting = &c.out.held
+		waiting = &b.held
 	}
 	kept := (*waiting)[:begun]
 	for i, ch := range (*waiting)[begun:] {
@@ -164,6 +212,21 @@ func (s *shard) refill(c *Conn, data func(i int, ch chunk) []byte) {
 	}
 	clear((*waiting)[len(kept):])
 	*waiting = kept
+	b.find()
+}
+
+// find notes anew where the messages of latest-only topics are, where that is
+// known at all.
+func (b *backlog) find() {
+	if b.latest == nil {
+		return
+	}
+	clear(b.latest)
+	for i, ch := range b.chunks {
+		if ch.of != nil && ch.of.slow == LatestOnly {
+			b.latest[ch.of] = b.left + i
+		}
+	}
 }
 
 // split parts the frame that is partly written from those behind it, and
@@ -199,7 +262,12 @@ func (s *shard) drop(reason string, messages int) {
 // tooSlow ends a connection whose backlog is full: it gets the rest of the
 // frame that is half written, and a close frame in place of what waited.
 func (s *shard) tooSlow(c *Conn) {
-	dropped := 0
+	s.drop(metrics.DropTooSlow, s.cut(c))
+	s.closeNow(c, uint16(wire.CloseTooSlow), "too slow: the backlog is full")
+}
+
+// cut drops all messages that have not begun to be written.
+func (s *shard) cut(c *Conn) (dropped int) {
 	s.refill(c, func(_ int, ch chunk) []byte {
 		if ch.of == handshake {
 			return ch.data
@@ -207,8 +275,7 @@ func (s *shard) tooSlow(c *Conn) {
 		dropped += countFrames(ch.data)
 		return nil
 	})
-	s.drop(metrics.DropTooSlow, dropped)
-	s.closeNow(c, uint16(wire.CloseTooSlow), "too slow: the backlog is full")
+	return dropped
 }
 
 // frameEnd returns where the frame that holds the octet before at ends.

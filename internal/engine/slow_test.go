@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -36,7 +37,7 @@ func runSlowModel(t *testing.T, way path, random *rand.Rand) {
 	const limit, rounds = 1 << 20, 1000
 	e := newEngine(t, func(c *Config) { c.Topics, c.MaxBacklog = slowRules, limit })
 	slow, good := newPeer(), newPeer()
-	slow.gate = make(chan struct{})
+	read := slow.closeGate(t)
 	register(t, e, way, slow, "slow")
 	register(t, e, way, good, "good")
 	topics := []string{"latest:1", "latest:2", "oldest"}
@@ -60,13 +61,13 @@ func runSlowModel(t *testing.T, way path, random *rand.Rand) {
 		}
 		if random.IntN(4) > 0 { // else they may be joined
 			e.Members(bus.Everyone, "")
-			if waiting := gauge(t, e.metrics.BacklogBytes); waiting > (2+kernelShare)*limit {
+			if waiting := gauge(t, e.metrics.BacklogBytes); waiting > (2*kernelShare+1)*limit {
 				t.Fatalf("%v octets wait", waiting)
 			}
 			consistent(t, e)
 		}
 	}
-	close(slow.gate)
+	read()
 	slow.Conn.Close(1000, "")
 	good.Conn.Close(1000, "")
 	checkSlow(t, slow.log()[1:], last, kept)
@@ -105,7 +106,7 @@ func TestSlowPolicyOfJoinedMessages(t *testing.T) {
 			const limit, bursts, burst = 256 << 10, 60, 64
 			e := newEngine(t, func(c *Config) { c.Topics, c.MaxBacklog, c.MaxInbox = slowRules, limit, 64<<20 })
 			p := newPeer()
-			p.gate = make(chan struct{})
+			read := p.closeGate(t)
 			register(t, e, way, p, "u")
 			for _, topic := range []string{"latest", "oldest"} {
 				_, _ = p.Subscribe(topic, 0)
@@ -121,13 +122,92 @@ func TestSlowPolicyOfJoinedMessages(t *testing.T) {
 				release()
 				consistent(t, e)
 			}
-			close(p.gate)
+			read()
 			p.Conn.Close(1000, "")
 			got := p.log()[1:]
 			checkSlow(t, got, last, nil)
 			dropped := int(counted(t, e, metrics.DropSuperseded) + counted(t, e, metrics.DropOldest))
 			if sent := bursts * burst; dropped == 0 || dropped+len(got) != sent {
 				t.Errorf("%d of %d messages came, %d were dropped", len(got), sent, dropped)
+			}
+		})
+	}
+}
+
+// A message that is the only one of its topic is not dropped for other topics.
+func TestDropOldestKeepsTheNewestOfEachTopic(t *testing.T) {
+	t.Parallel()
+	for _, way := range paths {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEngine(t, func(c *Config) {
+				c.Topics, c.MaxBacklog = []TopicRule{{Match: "*", Slow: DropOldest}}, 256<<10
+			})
+			p := newPeer()
+			read := p.closeGate(t)
+			register(t, e, way, p, "u")
+			for _, topic := range []string{"alarm", "flood"} {
+				_, _ = p.Subscribe(topic, 0)
+			}
+			last := map[string]string{}
+			say := func(topic string, n, size int) {
+				last[topic] = fmt.Sprintf("%s %06d %s", topic, n, noise(size))
+				e.Send(bus.Topic, topic, []byte(last[topic]))
+			}
+			for n := range 600 {
+				if n == 300 {
+					say("alarm", n, 10)
+				} else {
+					say("flood", n, 32<<10)
+				}
+				if n%8 == 0 {
+					consistent(t, e)
+				}
+			}
+			read()
+			p.Conn.Close(1000, "")
+			checkSlow(t, p.log()[1:], last, nil)
+		})
+	}
+}
+
+// However much of small and undroppable messages waits for slow clients, a
+// message to their topics costs the loop little, or they are closed.
+func TestSlowPoliciesAreCheap(t *testing.T) {
+	t.Parallel()
+	for _, topic := range []string{"latest", "oldest"} {
+		t.Run(topic, func(t *testing.T) {
+			t.Parallel()
+			const slow, messages = 20, 2000
+			e := newEngine(t, func(c *Config) { c.Topics, c.Shards = slowRules, 1 })
+			var peers [slow]*peer
+			var reads [slow]func()
+			for i := range peers {
+				p := newPeer()
+				peers[i], reads[i] = p, p.closeGate(t)
+				register(t, e, paths[0], p, "u")
+				_, _ = p.Subscribe(topic, 0)
+				for gauge(t, e.metrics.BacklogBytes) < float64(i+1)*(900<<10) {
+					for range 100 {
+						p.Conn.Send([]byte(noise(60)))
+					}
+					e.Members(bus.Everyone, "")
+				}
+			}
+			time.Sleep(2 * lagTime)
+			start := time.Now()
+			for range messages {
+				e.Send(bus.Topic, topic, []byte(noise(60)))
+				e.Members(bus.Everyone, "")
+			}
+			if took := time.Since(start) / messages; took > time.Millisecond {
+				t.Errorf("a message to %d slow clients took %v", slow, took)
+			}
+			consistent(t, e)
+			for i, p := range peers {
+				reads[i]()
+				p.Conn.Close(1000, "")
+				p.log()
 			}
 		})
 	}
