@@ -36,7 +36,11 @@ func (e *endpoint) admit(id *Identity) error {
 		return ErrRevoked
 	}
 	// The verifier has judged the expiry, with its leeway; only rights are left.
-	return e.opts.Require.Check(id, time.Time{})
+	if err := e.opts.Require.Check(id, time.Time{}); err != nil {
+		return err
+	}
+	e.service.noteLife(id.ExpiresAt, time.Now())
+	return nil
 }
 
 // connect registers a connection, runs OnOpen and tells the client.
@@ -60,7 +64,7 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 	defer s.opening.Done()
 	s.arrivals.RUnlock()
 	if s.isRevoked(id) { // since it was admitted
-		c.core.Close(uint16(wire.CloseKicked), defaultRevoked)
+		c.expel(defaultRevoked)
 	}
 	e.onOpen(ctx, c)
 	c.core.Open(c.connected(id))

@@ -18,15 +18,16 @@ const (
 	firstMessageSize   = 16 << 10
 	firstMessageFrames = 64 // pings for the most part; a client needs one frame
 
-	// maxStrangers is how many such clients a service has at a time.
-	maxStrangers = 4096
+	// verifyTime is how long its token may then take to be verified.
+	verifyTime = 10 * time.Second
 )
 
 const askForToken = `send {"action":"connect","token":"..."} as the first message, within 5 s`
 
-// awaitToken upgrades a client that brings its token as the first message. From
-// there on all is as if it had brought it with the request. It does not wait
-// itself: what the HTTP server keeps for a request is more than is kept here.
+// awaitToken upgrades a client that brings its token as the first message, and
+// waits for it. From there on all is as if it had brought it with the request,
+// whose values are not looked at once ServeHTTP has returned: routers use them
+// again.
 func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, h socket.Handshake, source string) {
 	s := e.service
 	leave, why := s.enter(source)
@@ -34,21 +35,20 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, h socket.H
 		e.refuse(w, h, *why)
 		return
 	}
+	defer s.opening.Done()
 	conn, buffered, ok := e.hijack(w)
 	if !ok {
 		leave()
-		s.opening.Done()
 		return
 	}
 	c := &stranger{Conn: conn, endpoint: e, handshake: h, source: source}
-	go c.welcome(r.Context(), buffered, leave)
+	c.welcome(r.Context(), buffered, leave)
 }
 
 // welcome makes the client a connection, or dismisses it.
 func (c *stranger) welcome(values context.Context, input []byte, leave func()) {
-	e, s := c.endpoint, c.endpoint.service
-	defer s.opening.Done()
-	id, rest, why := c.introduce(opening{s.arriving, values}, input)
+	e := c.endpoint
+	id, rest, why := c.introduce(opening{e.service.arriving, values}, input)
 	if why != nil {
 		e.dismiss(c.Conn, nil, *why)
 		leave()
@@ -71,26 +71,25 @@ func (s *Service) enter(source string) (leave func(), why *refusal) {
 		refused := refuse("draining", http.StatusServiceUnavailable, wire.CloseDrain, drainReason)
 		return nil, &refused
 	}
+	if full := s.strangers.add(source); full != "" {
+		refused := refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, full)
+		return nil, &refused
+	}
 	release, err := s.engine.Hold(source)
 	if err != nil {
+		s.strangers.remove(source)
 		refused := crowded(err)
 		return nil, &refused
 	}
-	leave = func() {
-		s.strangers.Add(-1)
-		release()
-	}
-	if s.strangers.Add(1) > maxStrangers {
-		leave()
-		refused := refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, "too many clients have yet to send their token; try again")
-		return nil, &refused
-	}
 	s.opening.Add(1)
-	return leave, nil
+	return func() {
+		s.strangers.remove(source)
+		release()
+	}, nil
 }
 
 // stranger is an upgraded client that has yet to say who it is. It belongs to
-// one goroutine, which Shutdown waits for.
+// the goroutine of its request, which Shutdown waits for.
 type stranger struct {
 	net.Conn
 	endpoint  *endpoint
@@ -106,7 +105,7 @@ func (c *stranger) introduce(ctx context.Context, input []byte) (id *Identity, r
 	hurry := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	token, rest, why := c.readToken(input)
 	if why == nil {
-		id, why = c.endpoint.identify(ctx, token)
+		id, why = c.identify(ctx, token)
 	}
 	if !hurry() || ctx.Err() != nil {
 		refused := drained(c.handshake.Protocol != "")
@@ -114,6 +113,14 @@ func (c *stranger) introduce(ctx context.Context, input []byte) (id *Identity, r
 	}
 	_ = c.SetDeadline(time.Time{})
 	return id, rest, why
+}
+
+// identify verifies the token, which must not take for ever: the client holds a
+// place.
+func (c *stranger) identify(ctx context.Context, token string) (*Identity, *refusal) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	return c.endpoint.identify(ctx, token)
 }
 
 // readToken answers the upgrade and reads until the first message.

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -360,36 +358,6 @@ func TestShutdownEndsStrangers(t *testing.T) {
 	}
 }
 
-// There is an end to how many are waited for, and room again when one leaves.
-func TestTooManyStrangers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		svc := newService(t, realtime.Options{})
-		h := svc.Handler(inMessage)
-		var clients []*raw
-		for range 4096 {
-			clients = append(clients, dialPipe(t, h, upgrading("/")))
-		}
-		status, _, text := ask(t, h, upgrading("/"))
-		if status != 503 || text != "too many clients have yet to send their token; try again" {
-			t.Errorf("one more: %d %q", status, text)
-		}
-		dialPipe(t, h, upgrading("/", "Sec-Websocket-Protocol", wire.Subprotocol)).wantsClose(1013)
-		clients[0].send(socket.OpText, connecting(token(t, user("u1"))))
-		clients[0].wants("$connected")
-		_ = clients[1].Conn.Close()
-		synctest.Wait()
-		for range 2 {
-			c := dialPipe(t, h, upgrading("/"))
-			c.send(socket.OpText, connecting(token(t, user("u2"))))
-			c.wants("$connected")
-		}
-		for _, c := range clients {
-			_ = c.Conn.Close()
-		}
-	})
-}
-
 // Neither a token nor what stands in its place is logged.
 func TestFirstMessageStaysOutOfLogs(t *testing.T) {
 	t.Parallel()
@@ -422,38 +390,4 @@ func TestTokenInMessageBehindMiddleware(t *testing.T) {
 			t.Fatalf("%d %q", status, text)
 		}
 	}
-}
-
-// A client that holds back the end of its first message costs less than 32 KiB.
-// It does not run beside other tests, whose memory it would count.
-func TestMemoryOfAStranger(t *testing.T) {
-	s := start(t, realtime.Options{}, inMessage)
-	const clients, most = 300, 32 << 10
-	piece := masked(nil, socket.OpText, strings.Repeat("x", 12_000))
-	before := memory()
-	held := make([]net.Conn, 0, clients)
-	for range clients {
-		c := dialRaw(t, s, upgrading("/"))
-		c.write(masked(nil, socket.OpPing, ""))
-		c.wantsKind(socket.Pong)
-		c.write(piece[:len(piece)-1])
-		c.input.Reset(nil)
-		c.rest = nil
-		held = append(held, c.Conn)
-	}
-	if each := (memory() - before) / clients; each > most {
-		t.Errorf("a client costs %d octets, want at most %d", each, most)
-	}
-	for _, conn := range held {
-		_ = conn.Close()
-	}
-}
-
-// memory returns what heap and stacks take.
-func memory() int {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int(m.HeapInuse + m.StackInuse)
 }

@@ -19,8 +19,7 @@ import (
 // status and a text that says why; a client that offers the subprotocol
 // boundary.realtime.v1 is upgraded and closed with a code instead, since a
 // browser shows neither to JavaScript otherwise. ServeHTTP returns once OnOpen
-// has, or before, where the token comes as a message; the connection keeps
-// neither goroutine nor buffers of the HTTP server.
+// has; the connection keeps neither goroutine nor buffers of the HTTP server.
 func (s *Service) Handler(opts HandlerOptions) http.Handler {
 	e := s.endpoint(opts)
 	origins, useless := newOrigins(opts.AllowedOrigins)
@@ -71,9 +70,6 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, origins origins
 
 // source names the network a request comes from, where its connections count.
 func (e *endpoint) source(r *http.Request) string {
-	if e.service.opts.Limits.ConnectionsPerAddress == 0 {
-		return ""
-	}
 	return source(proxies(e.opts.TrustedProxies).client(r))
 }
 
@@ -202,7 +198,7 @@ func (e *endpoint) refuse(w http.ResponseWriter, h socket.Handshake, why refusal
 }
 
 // refusalTime bounds how long a refused client is spoken to.
-const refusalTime = 5 * time.Second
+const refusalTime = time.Second
 
 // closeAtOnce upgrades and closes: the only way to tell a browser why.
 func closeAtOnce(w http.ResponseWriter, h socket.Handshake, code CloseCode, reason string) error {
@@ -230,7 +226,7 @@ func waitForEnd(conn net.Conn) {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(refusalTime))
 	var scratch [512]byte
 	for range 16 {
 		if _, err := conn.Read(scratch[:]); err != nil {
@@ -308,7 +304,8 @@ type ConnectOptions struct {
 // Connect makes a connection of an application's own transport: it is found and
 // sent to as any other. What its client sends is brought with Conn.Receive; when
 // the client is gone, call Conn.Close. The error matches ErrUnauthorized when
-// the token is refused.
+// the token is refused; where it was revoked only just now, the Transport has been
+// told to close, and OnOpen may have run.
 func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions) (*Conn, error) {
 	e := s.endpoint(opts.HandlerOptions)
 	id := opts.Identity
@@ -321,6 +318,10 @@ func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions)
 		return nil, fmt.Errorf("realtime: connect: %w", err)
 	}
 	c, err := e.connect(ctx, id, engine.Spec{Transport: t})
+	if err == nil && s.isRevoked(id) { // since it was admitted
+		c.expel(defaultRevoked)
+		err = ErrRevoked
+	}
 	if err != nil {
 		return nil, fmt.Errorf("realtime: connect: %w", err)
 	}

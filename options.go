@@ -38,8 +38,13 @@ type Options struct {
 	// closed with 4005. Default: 25 s; negative: none.
 	ExpiryGrace time.Duration
 	// TokenLifetime is the longest life of the tokens that your issuer makes: a
-	// revocation is kept so long, unless it says otherwise. Default: 24 h.
+	// revocation is kept so long, and an hour more, unless it says otherwise. What
+	// accepted tokens say counts where it is longer. Default: 24 h.
 	TokenLifetime time.Duration
+	// TokenLeeway is how far the issuer's clock may be off, as the Verifier allows
+	// for: a revocation of a user covers what was issued until so much later, but
+	// 30 s at the least. Default: 30 s.
+	TokenLeeway time.Duration
 	// DrainWindow is the time over which Shutdown spreads its closes at the
 	// longest. Default: 30 s.
 	DrainWindow time.Duration
@@ -68,8 +73,9 @@ type Limits struct {
 	// Connections is how many connections a node takes: beyond, requests are
 	// answered with 503. ConnectionsPerUser and ConnectionsPerAddress are how many
 	// a node takes of one user and from one network address (of IPv6: one /64);
-	// beyond, the answer is 429, or 4504 for clients of the subprotocol. Default:
-	// any number.
+	// beyond, the answer is 429, or 4504 for clients of the subprotocol. Requests
+	// that have no address, as those from a Unix socket, count as from one.
+	// Default: any number.
 	Connections           int
 	ConnectionsPerUser    int
 	ConnectionsPerAddress int
@@ -99,6 +105,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.PongTimeout, 10*time.Second)
 	setDefault(&o.ExpiryGrace, 25*time.Second)
 	setDefault(&o.TokenLifetime, 24*time.Hour)
+	setDefault(&o.TokenLeeway, leastSkew)
 	setDefault(&o.DrainWindow, 30*time.Second)
 	o.PingInterval = max(o.PingInterval, 0)
 	o.ExpiryGrace = max(o.ExpiryGrace, 0)
@@ -142,6 +149,7 @@ func (o Options) check() error {
 		{"Limits.ConnectionsPerAddress", o.Limits.ConnectionsPerAddress},
 		{"PongTimeout", int(o.PongTimeout)},
 		{"TokenLifetime", int(o.TokenLifetime)},
+		{"TokenLeeway", int(o.TokenLeeway)},
 		{"DrainWindow", int(o.DrainWindow)},
 	} {
 		if c.value < 0 {
@@ -187,15 +195,18 @@ type HandlerOptions struct {
 	// TokenInMessage lets a client without a token connect, and bring it as its
 	// first message, {"action":"connect","token":"..."}, within 5 s, so that it
 	// stands in no URL and no header. Until then it is no connection: it hears
-	// nothing, and a service has at most 4,096 such clients. Default: off.
+	// nothing, and ServeHTTP waits; a service has at most 2,048 such clients, of
+	// which 512 may come from one network address (of IPv6: one /64). Default: off.
 	TokenInMessage bool
 	// AllowedOrigins are the values of the Origin header that browsers may
 	// connect from, such as "https://app.example.com", compared exactly.
 	// Default: the origin the request itself is for.
 	AllowedOrigins []string
 	// TrustedProxies are the networks of the proxies before this service, whose
-	// X-Forwarded-For is believed where Limits.ConnectionsPerAddress counts.
-	// Default: none; the address is the one at the other end of the connection.
+	// X-Forwarded-For is believed where clients of an address are counted (see
+	// TokenInMessage and Limits.ConnectionsPerAddress). An IPv4 network may be
+	// written as one of IPv6 (::ffff:10.0.0.0/104). Default: none; the address is
+	// the one at the other end of the connection.
 	TrustedProxies []netip.Prefix
 	// Require refuses identities that lack a right, with 403.
 	Require auth.Requirements
@@ -223,5 +234,6 @@ type HandlerOptions struct {
 
 func (o HandlerOptions) withDefaults() HandlerOptions {
 	setDefault(&o.TokenParam, "token")
+	o.TrustedProxies = unmapped(o.TrustedProxies)
 	return o
 }

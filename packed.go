@@ -64,6 +64,14 @@ func (p packed) token() revocation.Token {
 	return t
 }
 
+// expires returns when the token expires; zero is never.
+func (p packed) expires() time.Time {
+	r := p.unpacker()
+	r.text()
+	r.texts()
+	return r.time()
+}
+
 // identity returns what was packed.
 func (p packed) identity() *Identity {
 	r := p.unpacker()

@@ -26,11 +26,13 @@ func (c *Conn) refresh(token string) (expires time.Time, ended []string, err err
 		}
 	}
 	who := pack(id)
-	c.who.Store(&who)
+	if err := c.replace(who, time.Now()); err != nil {
+		return expires, nil, err
+	}
 	c.core.SetRoles(who.roles())
 	c.core.SetExpiry(id.ExpiresAt)
 	if e.service.isRevoked(id) { // since it was verified
-		c.core.Close(uint16(wire.CloseKicked), defaultRevoked)
+		c.expel(defaultRevoked)
 	}
 	for _, topic := range c.core.OwnTopics() {
 		if e.authorize(c, topic) != nil && c.core.Unsubscribe(topic) {

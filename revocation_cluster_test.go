@@ -111,6 +111,54 @@ func TestShutdownWaitsForTheWordOfARevocation(t *testing.T) {
 	})
 }
 
+// A node that is told to shut down says first which token was revoked, while it is
+// on the bus.
+func TestShutdownTellsWhichTokenWasRevoked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := bus.NewMemory()
+		slow := &slowBus{memory, make(chan struct{})}
+		a, b := newService(t, realtime.Options{Bus: memory}), newService(t, realtime.Options{Bus: slow})
+		id := &realtime.Identity{UserID: "u1", TokenID: "t1"}
+		c, err := b.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		revoke(t, a, realtime.Revocation{Connection: c.ID()}, 1)
+		ended := make(chan error, 1)
+		go func() { ended <- b.Shutdown(context.Background()) }()
+		synctest.Wait()
+		close(slow.release)
+		if err := <-ended; err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		_, err = a.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
+		if !errors.Is(err, realtime.ErrRevoked) {
+			t.Errorf("the other node: %v, want ErrRevoked", err)
+		}
+	})
+}
+
+// A shutdown that must not wait leaves the bus without a word, and that is logged.
+func TestShutdownInHasteAndRevocations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &journal{}
+		svc := newService(t, realtime.Options{Bus: &slowBus{bus.NewMemory(), nil}, Log: log.logger()})
+		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		revoke(t, svc, realtime.Revocation{Connection: c.ID()}, 1)
+		start := time.Now()
+		_ = svc.Shutdown(doneContext())
+		wantsAfter(t, start, 0, 0)
+		if text := log.String(); !strings.Contains(text, "other nodes do not know of a revoked token") {
+			t.Errorf("the log: %s", text)
+		}
+	})
+}
+
 // What a node of another version sends is no reason to fall over.
 func TestUnreadableRevocation(t *testing.T) {
 	t.Parallel()
@@ -126,7 +174,7 @@ func TestUnreadableRevocation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, body := range []string{``, `[`, `{"kind":"planet","value":"u1","until":99999999999999}`, `{}`} {
+	for _, body := range []string{``, `[`, `{"keys":[{"kind":"planet","value":"u1"}],"until":99999999999999}`, `{}`} {
 		receipt, err := stranger.Publish(t.Context(), bus.Envelope{Route: bus.Everyone, Op: bus.Revoke, Body: []byte(body)})
 		if err != nil || receipt.Recipients != 0 {
 			t.Errorf("%s: %+v, %v", body, receipt, err)

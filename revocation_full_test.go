@@ -31,7 +31,7 @@ func TestTooManyRevocations(t *testing.T) {
 	}
 	now := time.Now()
 	for i := range revocation.Max {
-		e := revocation.Entry{Kind: revocation.User, Value: fmt.Sprint(i), At: now, Until: now.Add(time.Hour)}
+		e := revocation.Entry{Key: revocation.Key{Kind: revocation.User, Value: fmt.Sprint(i)}, At: now, Until: now.Add(time.Hour)}
 		if err := svc.revoked.Add(e, now); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,20 @@ func revoke(t *testing.T, svc *realtime.Service, r realtime.Revocation, closed i
 	t.Helper()
 	if receipt, err := svc.Revoke(t.Context(), r); err != nil || receipt.Recipients != closed {
 		t.Fatalf("revoke %+v: %+v, %v; want %d connections", r, receipt, err, closed)
+	}
+}
+
+// wantsNoConnection revokes by a connection that there is not.
+func wantsNoConnection(t *testing.T, svc *realtime.Service, id string) {
+	t.Helper()
+	receipt, err := svc.Revoke(t.Context(), realtime.Revocation{Connection: id})
+	if !errors.Is(err, realtime.ErrNoConnection) || receipt.Recipients != 0 {
+		t.Errorf("revoke by connection: %+v, %v; want ErrNoConnection", receipt, err)
+	}
+	for _, other := range []error{realtime.ErrInvalidTarget, realtime.ErrInvalidRevocation, realtime.ErrClosed, realtime.ErrUnauthorized} {
+		if errors.Is(err, other) {
+			t.Errorf("the error matches %v", other)
+		}
 	}
 }
 
@@ -138,7 +153,7 @@ func TestRevokeClosesAllOfATokensConnections(t *testing.T) {
 					t.Errorf("the reason is %q", reason)
 				}
 			}
-			revoke(t, s.Service, realtime.Revocation{Connection: b.id}, 0)
+			wantsNoConnection(t, s.Service, b.id)
 		})
 	}
 }
@@ -183,56 +198,6 @@ func TestRevokedIdentity(t *testing.T) {
 	}
 }
 
-// A revocation lasts as long as the tokens may, or as long as was asked for;
-// repeating it extends it.
-func TestRevocationEnds(t *testing.T) {
-	day := 24 * time.Hour
-	month := claims{"sub": "u1", "jti": "t1", "iat": 1, "exp": time.Date(2000, 2, 1, 0, 0, 0, 0, time.UTC).Unix()} // virtual time begins in 2000
-	for name, c := range map[string]struct {
-		lifetime time.Duration
-		what     func(connection string, now time.Time) realtime.Revocation
-		ends     time.Duration
-	}{
-		"default":     {0, func(string, time.Time) realtime.Revocation { return realtime.Revocation{User: "u1"} }, day},
-		"own default": {time.Hour, func(string, time.Time) realtime.Revocation { return realtime.Revocation{TokenID: "t1"} }, time.Hour},
-		"asked for": {0, func(_ string, now time.Time) realtime.Revocation {
-			return realtime.Revocation{User: "u1", Until: now.Add(time.Minute)}
-		}, time.Minute},
-		"connection's": {0, func(id string, _ time.Time) realtime.Revocation { return realtime.Revocation{Connection: id} }, 31*day + time.Hour},
-		"asked for, less": {0, func(id string, now time.Time) realtime.Revocation {
-			return realtime.Revocation{Connection: id, Until: now.Add(day)}
-		}, day},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				now := time.Now()
-				verifier := decided(&realtime.Identity{UserID: "u1", TokenID: "t1", ExpiresAt: time.Unix(month["exp"].(int64), 0)}, nil)
-				svc := newService(t, realtime.Options{PingInterval: -1, TokenLifetime: c.lifetime, Verifier: verifier})
-				client, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Token: "x"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				revoke(t, svc, c.what(client.ID(), now), 1)
-				revoke(t, svc, realtime.Revocation{User: "u1", TokenID: "", Until: now.Add(time.Second)}, 0)
-				almost := time.NewTimer(c.ends - time.Second)
-				<-almost.C
-				if !refused(t, svc, "x") {
-					t.Error("it ends too early")
-				}
-				second := time.NewTimer(time.Second)
-				<-second.C
-				if refused(t, svc, "x") {
-					t.Error("it does not end")
-				}
-				if n := metric(t, svc, "realtime_revocations"); n != 0 {
-					t.Errorf("%v revocations are counted", n)
-				}
-			})
-		})
-	}
-}
-
 func TestRevocationsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	svc := newService(t, realtime.Options{})
@@ -256,7 +221,7 @@ func TestRevocationsThatCannotBe(t *testing.T) {
 	if n := metric(t, svc, "realtime_revocations"); n != 0 {
 		t.Errorf("%v revocations are counted", n)
 	}
-	revoke(t, svc, realtime.Revocation{Connection: "no such connection"}, 0)
+	wantsNoConnection(t, svc, "no such connection")
 	_ = svc.Shutdown(t.Context())
 	if _, err := svc.Revoke(t.Context(), realtime.Revocation{User: "u1"}); !errors.Is(err, realtime.ErrShutdown) {
 		t.Errorf("after shutdown: %v", err)
@@ -281,6 +246,70 @@ func TestRevocationIsLogged(t *testing.T) {
 	}
 	if strings.Contains(text, "person@") || strings.Contains(text, "secret-id") {
 		t.Errorf("the log: %s", text)
+	}
+}
+
+// A connection that is just ending is either found, and then its token is revoked,
+// or it is not, and the caller learns that the token still counts.
+func TestRevokeAnEndingConnection(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	for round := range 500 {
+		id := &realtime.Identity{UserID: "u1", TokenID: fmt.Sprint(round)}
+		connect := func() (*realtime.Conn, error) {
+			return svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
+		}
+		c, err := connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var closing sync.WaitGroup
+		closing.Go(func() { c.Close(0, "") })
+		receipt, err := svc.Revoke(t.Context(), realtime.Revocation{Connection: c.ID()})
+		closing.Wait()
+		_, again := connect()
+		switch {
+		case err == nil && (receipt.Recipients != 1 || !errors.Is(again, realtime.ErrRevoked)):
+			t.Fatalf("%d were found, and the token: %v", receipt.Recipients, again)
+		case err != nil && (!errors.Is(err, realtime.ErrNoConnection) || again != nil):
+			t.Fatalf("revoke: %v, and the token: %v", err, again)
+		}
+	}
+}
+
+// What a client has sent before its token was revoked, and still waits, is not
+// handled any more; its end is.
+func TestRevokeDropsWhatWaits(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		heard, goOn, ended := make(chan string, 20), make(chan struct{}), make(chan realtime.CloseCode, 1)
+		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
+			OnMessage: func(_ context.Context, _ *realtime.Conn, data []byte) {
+				heard <- string(data)
+				<-goOn
+			},
+			OnClose: func(_ context.Context, _ *realtime.Conn, code realtime.CloseCode, _ string) { ended <- code },
+		})
+		c := s.dial(t, user("u1"))
+		for i := range 10 {
+			c.send(fmt.Sprint("message ", i))
+		}
+		eventually(t, heard, "the first message")
+		waitsFor(t, s, 10)
+		revoke(t, s.Service, realtime.Revocation{User: "u1"}, 1)
+		close(goOn)
+		if code := eventually(t, ended, "OnClose"); code != 4503 || len(heard) > 0 {
+			t.Errorf("ended with %d; OnMessage was called for %d more", code, len(heard))
+		}
+	})
+}
+
+// waitsFor waits until the service has so many messages of clients.
+func waitsFor(t *testing.T, s *server, messages float64) {
+	t.Helper()
+	for end := time.Now().Add(patience); metric(t, s.Service, "realtime_messages_received_total") < messages; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("in vain waited for messages to be received")
+		}
 	}
 }
 
@@ -311,6 +340,30 @@ func TestRevokedWhileVerifying(t *testing.T) {
 			t.Errorf("connect: %v", err)
 		}
 	})
+}
+
+// Who connects through an application's own transport learns that the token was
+// revoked meanwhile; the transport has been closed.
+func TestRevokedWhileOpening(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	recorder := &realtimetest.Recorder{}
+	c, err := svc.Connect(t.Context(), recorder, realtime.ConnectOptions{
+		Identity: &realtime.Identity{UserID: "u1"},
+		HandlerOptions: realtime.HandlerOptions{OnOpen: func(ctx context.Context, _ *realtime.Conn) error {
+			revoke(t, svc, realtime.Revocation{User: "u1"}, 1)
+			return nil
+		}},
+	})
+	if c != nil || !errors.Is(err, realtime.ErrRevoked) {
+		t.Errorf("connect: %v, %v; want ErrRevoked", c, err)
+	}
+	if code, _, err := recorder.WaitClosed(t.Context()); code != 4503 || err != nil {
+		t.Errorf("closed with %d (%v), want 4503", code, err)
+	}
+	if n := svc.ConnectionCount(); n != 0 {
+		t.Errorf("%d connections", n)
+	}
 }
 
 // No connection that is made at the same time as a revocation survives it.

@@ -38,13 +38,14 @@ type Service struct {
 
 	listeners listeners
 
-	revoked revocation.List
-	telling sync.WaitGroup // goroutines that tell other nodes what was revoked
+	revoked     revocation.List
+	longestLife atomic.Int64 // of all identities that were accepted, in nanoseconds
+	telling     tellings
 
 	draining  atomic.Bool
 	arriving  context.Context // ends when draining begins
 	turnAway  context.CancelFunc
-	strangers atomic.Int64 // upgraded clients whose token has not come
+	strangers strangers
 	arrivals  sync.RWMutex // held for reading by who registers a connection
 	opening   sync.WaitGroup
 	shutdown  atomic.Bool

@@ -46,12 +46,13 @@ func (s *Service) drain(ctx context.Context) error {
 		err = s.engine.WaitClosed(ctx)
 	}
 	left := s.engine.Open()
+	s.telling.end(ctx)
 	_ = s.node.Close()
 	s.cancel()
 	ended := make(chan struct{})
 	go func() {
 		s.opening.Wait()
-		s.telling.Wait()
+		s.telling.running.Wait()
 		s.engine.Stop()
 		s.listeners.running.Wait()
 		close(ended)

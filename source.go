@@ -28,6 +28,18 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return at
 }
 
+// unmapped writes IPv4 networks that are written as networks of IPv6 as what they
+// are: addresses are compared in this form.
+func unmapped(networks []netip.Prefix) (plain []netip.Prefix) {
+	for _, n := range networks {
+		if n.Addr().Is4In6() && n.Bits() >= 96 {
+			n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
+		}
+		plain = append(plain, n)
+	}
+	return plain
+}
+
 func (p proxies) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
 }
@@ -43,10 +55,16 @@ func parseHop(text string) (a netip.Addr, ok bool) {
 	return a.Unmap().WithZone(""), true
 }
 
-// source names the network whose connections are counted together, "" for none:
-// an IPv4 address, or the /64 of an IPv6 address, all of which one client has.
+// noAddress is the source of all requests that have none.
+const noAddress = "-"
+
+// source names the network whose connections are counted together: an IPv4
+// address, or the /64 of an IPv6 address, all of which one client has.
 func source(a netip.Addr) string {
-	if a.Is6() {
+	switch {
+	case !a.IsValid():
+		return noAddress
+	case a.Is6():
 		b := a.As16()
 		return string(b[:8])
 	}

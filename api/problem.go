@@ -59,6 +59,8 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 	case errors.Is(err, realtime.ErrInvalidMessage), errors.Is(err, realtime.ErrInvalidTopic),
 		errors.Is(err, realtime.ErrInvalidTarget), errors.Is(err, realtime.ErrInvalidRevocation):
 		return badRequest("%s", plain(err))
+	case errors.Is(err, realtime.ErrNoConnection):
+		return newProblem(http.StatusNotFound, `there is no connection with this id, and so its token is not known; give "user" or "tokenId"`)
 	case errors.Is(err, realtime.ErrTooManyRevocations):
 		return unavailable("%s", plain(err))
 	case errors.Is(err, realtime.ErrShutdown):

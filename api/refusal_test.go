@@ -111,6 +111,11 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/v1/revocations", `{"user":"u1","until":"tomorrow"}`, 400, `"until" must be a time`},
 		{"POST", "/v1/revocations", `{"user":"u1","until":"2026-01-02T03:04:05"}`, 400, `"until" must be a time`},
 		{"POST", "/v1/revocations", `{"user":"u1","until":"2000-01-02T03:04:05Z"}`, 400, "it would end in the past"},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T03:04:05,5Z"}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T3:04:05Z"}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T03:04:05+24:00"}`, 400, `"until" must be a time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T00:00:00Z"}`, 400, `"until" is in the past; leave it out, or give a later time`},
+		{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T01:00:00+01:00"}`, 400, `"until" is in the past`},
 		{"POST", "/v1/revocations", `{"user":"u1","reason":1}`, 400, `"reason" must be a string`},
 		{"POST", "/v1/revocations", `{"user":"u1","reason":"` + long[:124] + `"}`, 400, "124 octets; at most 123"},
 		{"POST", "/v1/revocations?until=x", `{"user":"u1"}`, 400, "takes no query"},
@@ -304,6 +309,8 @@ func TestEveryDocumentedStatusIsAnswered(t *testing.T) {
 				headers = append(headers, header{"Authorization", "Bearer wrong"})
 			case 403:
 				s = disabled
+			case 404:
+				body = strings.Replace(body, `"user":"nobody"`, `"connection":"`+id+`"`, 1)
 			case 408:
 				slowBody(t, open.Service, o, path)
 				continue

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 
 	"boundary-app.org/realtime"
@@ -63,6 +64,10 @@ func (m members) revoked(order *realtime.Revocation) error {
 	return wire.CheckTarget(name, *targets[name])
 }
 
+// instants is the form of RFC 3339: time.Parse takes a comma, single digits and
+// zones of any number of hours, too.
+var instants = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // instant reads a member that is a time (RFC 3339); zero when there is none.
 func (m members) instant(name string) (at time.Time, err error) {
 	const kind = `a time (RFC 3339) such as "2026-01-02T03:04:05Z"`
@@ -70,8 +75,12 @@ func (m members) instant(name string) (at time.Time, err error) {
 	if err := m.member(name, kind, &text); err != nil || m[name] == nil {
 		return at, err
 	}
-	if at, err = time.Parse(time.RFC3339, text); err != nil {
-		return at, badRequest("%q must be %s", name, kind)
+	at, err = time.Parse(time.RFC3339, text)
+	if err != nil || !instants.MatchString(text) {
+		return time.Time{}, badRequest("%q must be %s", name, kind)
+	}
+	if at.IsZero() { // which would stand for none
+		return at, badRequest("%q is in the past; leave it out, or give a later time", name)
 	}
 	return at, nil
 }

@@ -34,7 +34,12 @@ func TestRevocations(t *testing.T) {
 			if code, reason := mine.closed(); code != 4503 || reason != c.reason {
 				t.Errorf("closed with %d %q", code, reason)
 			}
-			s.call(t, "POST", "/v1/revocations", body).wantText(t, http.StatusOK, `{"disconnected":0}`)
+			again := s.call(t, "POST", "/v1/revocations", body)
+			if name == "connection" {
+				again.wantDetail(t, http.StatusNotFound, `its token is not known; give "user" or "tokenId"`)
+			} else {
+				again.wantText(t, http.StatusOK, `{"disconnected":0}`)
+			}
 			token, err := auth.Mint(secret, claims)
 			if err != nil {
 				t.Fatal(err)
@@ -53,7 +58,7 @@ func TestRevocations(t *testing.T) {
 		})
 	}
 	s := start(t, realtime.Options{}, api.Options{})
-	s.call(t, "POST", "/v1/revocations", `{"connection":"AAAAAAAAAAAAAAAAAAAAAA"}`).wantText(t, http.StatusOK, `{"disconnected":0}`)
+	s.call(t, "POST", "/v1/revocations", `{"connection":"AAAAAAAAAAAAAAAAAAAAAA"}`).wantDetail(t, http.StatusNotFound, "there is no connection with this id")
 	s.call(t, "GET", "/v1/revocations", "").wantDetail(t, http.StatusMethodNotAllowed, "this path takes POST")
 }
 

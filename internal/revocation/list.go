@@ -26,13 +26,8 @@ var ErrFull = errors.New("the list of revocations is full")
 // concurrent use; nothing blocks.
 type List struct {
 	mu      sync.RWMutex
-	entries map[key]Entry // guarded by mu
+	entries map[Key]Entry // guarded by mu
 	swept   time.Time     // guarded by mu
-}
-
-type key struct {
-	kind  Kind
-	value string
 }
 
 // Add adds an entry. Where there is one for the same user or token, it is
@@ -40,17 +35,16 @@ type key struct {
 func (l *List) Add(e Entry, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := key{e.Kind, e.Value}
 	full := l.full(now) // and what has expired is gone
-	old, known := l.entries[k]
+	old, known := l.entries[e.Key]
 	if full && !known {
 		return fmt.Errorf("%w: it has %d entries, as many as a node keeps; try again when some have expired", ErrFull, Max)
 	}
 	if l.entries == nil {
-		l.entries = map[key]Entry{}
+		l.entries = map[Key]Entry{}
 	}
 	e.At, e.Until = later(old.At, e.At), later(old.Until, e.Until)
-	l.entries[k] = e
+	l.entries[e.Key] = e
 	return nil
 }
 
@@ -83,7 +77,7 @@ func (l *List) full(now time.Time) bool {
 // sweep drops what has expired. Called under mu.
 func (l *List) sweep(now time.Time) {
 	l.swept = now
-	maps.DeleteFunc(l.entries, func(_ key, e Entry) bool { return !now.Before(e.Until) })
+	maps.DeleteFunc(l.entries, func(_ Key, e Entry) bool { return !now.Before(e.Until) })
 }
 
 // Refuses reports whether the token is revoked at the time now.
@@ -91,22 +85,18 @@ func (l *List) Refuses(t Token, now time.Time) bool {
 	if l.Empty() {
 		return false
 	}
-	if e, found := l.find(User, t.User, now); found && e.Covers(t) {
+	if e, found := l.find(Key{User, t.User}, now); found && e.Covers(t) {
 		return true
 	}
-	if t.ID != "" {
-		_, found := l.find(TokenID, t.ID, now)
-		return found
-	}
-	_, found := l.find(Digest, t.Digest(), now)
+	_, found := l.find(t.Key(), now)
 	return found
 }
 
 // find returns an entry that is in force.
-func (l *List) find(kind Kind, value string, now time.Time) (e Entry, found bool) {
+func (l *List) find(k Key, now time.Time) (e Entry, found bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	e, found = l.entries[key{kind, value}]
+	e, found = l.entries[k]
 	return e, found && now.Before(e.Until)
 }
 

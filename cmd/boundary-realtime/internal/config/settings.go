@@ -45,7 +45,7 @@ var settings = []setting{
 	{"jwt_issuer", "", "What the claim iss must be", func(c *Config) value { return text{&c.JWT.Issuer} }},
 	{"jwt_audience", "", "What the claim aud must be or hold", func(c *Config) value { return text{&c.JWT.Audience} }},
 	{"jwt_leeway", "30s", "How far the issuer's clock may be off", func(c *Config) value { return duration{&c.JWT.Leeway, 0, time.Hour} }},
-	{"jwt_lifetime", "24h", "Longest life of the tokens; a revocation is kept so long", func(c *Config) value { return duration{&c.JWT.Lifetime, time.Second, 366 * day} }},
+	{"jwt_lifetime", "24h", "Longest life of the tokens; a revocation is kept so long, and an hour more", func(c *Config) value { return duration{&c.JWT.Lifetime, time.Second, 366 * day} }},
 	{"jwt_claim_user_id", "sub", "Claim that holds the user id", func(c *Config) value { return text{&c.JWT.Claims.UserID} }},
 	{"jwt_claim_role", "role", "Claim that holds one role", func(c *Config) value { return text{&c.JWT.Claims.Role} }},
 	{"jwt_claim_roles", "roles", "Claim that holds the roles; a dotted path reaches into objects", func(c *Config) value { return text{&c.JWT.Claims.Roles} }},

@@ -190,17 +190,32 @@ type networks struct{ to *[]netip.Prefix }
 func (v networks) set(s string) error {
 	var prefixes []netip.Prefix
 	for _, item := range splitList(s) {
-		prefix, err := netip.ParsePrefix(item)
-		if address, bad := netip.ParseAddr(item); bad == nil {
-			prefix, err = address.WithZone("").Prefix(address.BitLen())
-		}
+		prefix, err := parseNetwork(item)
 		if err != nil {
 			return fmt.Errorf("%q is neither an address nor a network; write it as 10.1.2.3 or 10.0.0.0/8", item)
 		}
-		prefixes = append(prefixes, prefix.Masked())
+		prefixes = append(prefixes, prefix)
 	}
 	*v.to = prefixes
 	return nil
+}
+
+// parseNetwork reads an address or a network. One of IPv4 that is written as one
+// of IPv6 is returned as what it is.
+func parseNetwork(item string) (netip.Prefix, error) {
+	if !strings.Contains(item, "/") { // a zone could hold one
+		address, err := netip.ParseAddr(item)
+		if err != nil {
+			return netip.Prefix{}, err
+		}
+		address = address.Unmap().WithZone("")
+		return address.Prefix(address.BitLen())
+	}
+	prefix, err := netip.ParsePrefix(item)
+	if prefix.Addr().Is4In6() {
+		prefix, err = prefix.Addr().Unmap().Prefix(prefix.Bits() - 96) // an error below /96
+	}
+	return prefix.Masked(), err
 }
 
 func (v networks) String() string {

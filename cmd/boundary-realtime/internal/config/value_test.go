@@ -34,13 +34,14 @@ func TestNetworks(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"": "", "10.1.2.3": "10.1.2.3/32", "10.1.2.3/8, fd00::1": "10.0.0.0/8,fd00::1/128", "fe80::1%eth0": "fe80::1/128",
+		"::ffff:10.1.2.3, ::ffff:10.1.2.3/104": "10.1.2.3/32,10.0.0.0/8", "::ffff:0:0/96": "0.0.0.0/0",
 	} {
 		v := networks{new([]netip.Prefix)}
 		if err := v.set(text); err != nil || v.String() != want {
 			t.Errorf("%q: %q (%v), want %q", text, v.String(), err, want)
 		}
 	}
-	for _, text := range []string{"10.0.0.0/33", "example.com", "10.0.0", "10.0.0.1:80", "*"} {
+	for _, text := range []string{"10.0.0.0/33", "example.com", "10.0.0", "10.0.0.1:80", "*", "fe80::1%eth0/64", "fe80::1%eth0/x", "::ffff:10.0.0.0/8"} {
 		if err := (networks{new([]netip.Prefix)}).set(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}

@@ -30,6 +30,7 @@ func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Lo
 		PongTimeout:   cfg.Times.PongTimeout,
 		ExpiryGrace:   orNone(cfg.Times.ExpiryGrace),
 		TokenLifetime: cfg.JWT.Lifetime,
+		TokenLeeway:   cfg.JWT.Leeway,
 		DrainWindow:   max(cfg.Times.Drain, time.Nanosecond),
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,5 +48,24 @@ func TestTokenInMessageAndRevocation(t *testing.T) {
 	}
 	if err := connect(); websocket.CloseStatus(err) != 4500 {
 		t.Errorf("a revoked token: %v, want a close with 4500", err)
+	}
+}
+
+// The leeway for the issuer's clock is one for revocations, too.
+func TestRevocationWithinTheLeeway(t *testing.T) {
+	t.Parallel()
+	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=k", "REALTIME_JWT_LEEWAY=5m")
+	response, body := s.do(request(t, "POST", s.publicURL()+"/v1/revocations", `{"user":"u1"}`, "Authorization", "Bearer k"))
+	if response.StatusCode != 200 {
+		t.Fatalf("revoke: %d %s", response.StatusCode, body)
+	}
+	for user, want := range map[string]string{"u1": "unauthorized: revoked", "u2": "send Upgrade: websocket"} { // the latter: the token is good
+		token, err := auth.Mint([]byte(secret), map[string]any{"sub": user, "iat": time.Now().Add(4 * time.Minute).Unix(), "exp": time.Now().Add(time.Hour).Unix()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, body := s.do(request(t, "GET", s.publicURL()+"/ws?token="+token, "")); !strings.Contains(body, want) {
+			t.Errorf("%s: %q, want %q", user, body, want)
+		}
 	}
 }
