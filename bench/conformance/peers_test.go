@@ -178,8 +178,8 @@ func (d deviation) check(t *testing.T, report wsconformance.Report) {
 		}
 	}
 	for _, name := range d.late {
-		if !slices.Contains(late, name) {
-			t.Errorf("it is strict in %q", name)
+		if !slices.Contains(late, name) && !slices.Contains(failed, name) { // a panic may cost more than a drop
+			t.Errorf("it passes in %q", name)
 		}
 	}
 }
