@@ -66,10 +66,12 @@ func (s *shard) open(t *task) {
 	if t.msg != nil {
 		s.unload(len(t.msg.frame), 1)
 	}
+	if c.state == opening {
+		s.settle(c) // which may find that it is too slow
+	}
 	if c.state != opening {
 		return
 	}
-	s.settle(c)
 	c.state = open
 	if c.out != nil {
 		c.out.since = s.tick()
@@ -113,6 +115,7 @@ func (s *shard) closeGently(t *task) {
 	}
 	s.settle(c)
 	s.sayClose(c, end.code, end.reason)
+	s.conclude(c) // the peer may have said its own already
 }
 
 // closeNow ends a connection for something the loop found. What arrives from
@@ -156,18 +159,15 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 }
 
 // peerClosed answers a close frame, or completes the handshake we began.
-func (s *shard) peerClosed(t *task) {
-	c, end := t.conn, t.arg.(*ending)
-	if c.state == gone {
-		return
-	}
+func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
 	lags := s.lags(c)
-	c.retire(end.code, end.reason, false)
-	s.settle(c)
+	c.retire(code, reason, false)
 	if lags { // it will not read what it has left unread
 		s.drop(metrics.DropClosed, s.cut(c))
+	} else {
+		s.settle(c)
 	}
-	s.sayClose(c, end.code, "")
+	s.sayClose(c, code, "")
 	s.hangUp(c)
 }
 
@@ -201,6 +201,10 @@ func (s *shard) doomWith(c *Conn, code uint16) {
 		return
 	}
 	s.slots[c.slot].fd = -1
+	if end, pending := s.ends[c]; pending { // it broke while the handler was behind
+		code = end.code
+		c.retire(end.code, end.reason, false)
+	}
 	if c.state <= open {
 		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
 	}
@@ -226,6 +230,7 @@ func (s *shard) bury(c *Conn) {
 	}
 	c.in = socket.Reader{}
 	delete(s.busy, c)
+	delete(s.ends, c)
 	if c.offLoop != nil {
 		c.offLoop.close(s.engine)
 	} else {

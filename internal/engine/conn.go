@@ -44,7 +44,7 @@ type Conn struct {
 
 	// owned by the loop
 	state      state
-	flags      uint8
+	flags      uint16
 	slot       int32
 	fd         int32 // -1: the connection is offLoop
 	generation int32
@@ -102,6 +102,7 @@ const (
 	flagRetired                 // left all lists
 	flagDeaf                    // what arrives is discarded
 	flagPingWaits               // off the loop: no writer has taken the ping yet
+	flagEnding                  // the peer has ended; the handler is behind
 )
 
 // ID returns the connection's id.
@@ -402,7 +403,7 @@ func (c *Conn) retire(code uint16, reason string, mute bool) bool {
 	if c.mail != nil {
 		c.mail.makeRoom()
 		if mute {
-			c.mail.queue, c.mail.octets = nil, 0
+			c.mail.discard()
 		}
 	}
 	c.mu.Unlock()

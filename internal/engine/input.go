@@ -17,11 +17,26 @@ func (s *shard) readable(c *Conn) {
 	n, err := poll.Read(int(c.fd), s.buf)
 	switch {
 	case errors.Is(err, poll.ErrAgain):
+	case err == nil && n == 0 && s.lastWords(c):
+		s.pause(c)
 	case err != nil, n == 0:
 		s.doom(c)
 	default:
 		s.feed(c, s.buf[:n])
 	}
+}
+
+// lastWords reports whether a peer that has ended its stream has yet to be
+// written to. Our stream ends behind that.
+func (s *shard) lastWords(c *Conn) bool {
+	if c.flags&flagEnding != 0 {
+		return true
+	}
+	if c.state != closing || c.out == nil {
+		return false
+	}
+	c.flags |= flagShutOnFlush
+	return true
 }
 
 // feed works through what arrived on a connection.
@@ -69,19 +84,50 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 		}
 	case socket.Close:
-		s.behindMail(c, task{run: (*shard).peerClosed, conn: c, arg: &ending{ev.Code, string(ev.Data)}})
+		s.behindMail(c, peerEnd{ending{ev.Code, string(ev.Data)}, false})
 	}
 }
 
-// behindMail runs the end that a peer brought about behind what the handler
-// sends for the messages before it. Nothing more is read meanwhile.
-func (s *shard) behindMail(c *Conn, end task) {
+// peerEnd is an end that the peer has brought about: by a close frame, or by
+// breaking the protocol.
+type peerEnd struct {
+	ending
+	failed bool
+}
+
+// behindMail has an end come behind what the handler sends for the messages
+// before it, after CloseTimeout at the latest. Nothing more is read meanwhile.
+func (s *shard) behindMail(c *Conn, end peerEnd) {
+	s.ends[c] = end
+	c.flags = c.flags&^flagPinged | flagDeaf | flagEnding
 	if c.state > open {
-		end.run(s, &end)
+		s.conclude(c)
 		return
 	}
-	c.flags |= flagDeaf
-	c.postBehindMail(end)
+	c.postBehindMail(task{run: (*shard).mailDone, conn: c})
+	s.pause(c)
+	s.expire(c, s.engine.cfg.CloseTimeout)
+}
+
+func (s *shard) mailDone(t *task) {
+	if t.conn.state != gone {
+		s.conclude(t.conn)
+	}
+}
+
+// conclude does what the peer's end asks for, once.
+func (s *shard) conclude(c *Conn) {
+	end, pending := s.ends[c]
+	if !pending {
+		return
+	}
+	delete(s.ends, c)
+	c.flags &^= flagEnding
+	if end.failed {
+		s.closeNow(c, end.code, end.reason)
+	} else {
+		s.peerClosed(c, end.code, end.reason)
+	}
 }
 
 // pushControl answers a ping, which need not wait for Open.
@@ -134,7 +180,7 @@ func (s *shard) pause(c *Conn) {
 }
 
 func (s *shard) resume(t *task) {
-	if t.conn.state != gone {
+	if t.conn.state != gone && t.conn.flags&flagEnding == 0 {
 		s.unpause(t.conn)
 	}
 }
@@ -156,12 +202,5 @@ func (s *shard) violated(c *Conn, err error) {
 	if !errors.As(err, &violation) {
 		violation = &socket.ProtocolError{Code: socket.CloseProtocol, Text: err.Error()}
 	}
-	s.behindMail(c, task{run: (*shard).failed, conn: c, arg: &ending{violation.Code, violation.Text}})
-}
-
-func (s *shard) failed(t *task) {
-	end := t.arg.(*ending)
-	if t.conn.state != gone {
-		s.closeNow(t.conn, end.code, end.reason)
-	}
+	s.behindMail(c, peerEnd{ending{violation.Code, violation.Text}, true})
 }

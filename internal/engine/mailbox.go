@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Marks at which a connection is no longer read, and read again.
 const (
 	mailHigh = 64
@@ -52,8 +54,8 @@ func (c *Conn) deliver(m mail) (full bool) {
 	return b.full
 }
 
-// postBehindMail posts a task behind what the handler sends for the calls that
-// wait.
+// postBehindMail posts a task behind what the handler sends, and has sent, for
+// the calls made so far.
 func (c *Conn) postBehindMail(t task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,6 +64,12 @@ func (c *Conn) postBehindMail(t task) {
 		return
 	}
 	c.mail.queue = append(c.mail.queue, mail{then: &t})
+}
+
+// discard drops the calls that wait. Called under c.mu.
+func (b *mailbox) discard() {
+	b.queue = slices.DeleteFunc(b.queue, func(m mail) bool { return m.then == nil })
+	b.octets = 0
 }
 
 // holdMail keeps the queue from being worked until releaseMail.

@@ -130,6 +130,7 @@ func (s *shard) delivered(t *task) {
 	c.offLoop.idle = true
 	s.feed(c, d.data)
 	switch {
+	case d.err != nil && s.lastWords(c): // there is no reader any more
 	case d.err != nil:
 		s.doom(c)
 	case c.state != gone && c.flags&flagPaused == 0:

@@ -37,7 +37,8 @@ type shard struct {
 	buf     []byte  // what is read
 	scratch []byte  // small chunks on their way to one write
 	wheel   wheel
-	busy    map[*Conn]busy // connections that owe a pong behind other data
+	busy    map[*Conn]busy    // connections that owe a pong behind other data
+	ends    map[*Conn]peerEnd // what peers have ended whose handlers are behind
 	now     time.Time
 	serial  int32 // generation of the newest connection
 	stopped bool
@@ -101,6 +102,7 @@ func newShard(e *Engine) *shard {
 		wheel:   newWheel(),
 		now:     e.start,
 		busy:    map[*Conn]busy{},
+		ends:    map[*Conn]peerEnd{},
 		scratch: make([]byte, 0, scratchSize),
 		ready:   make(chan []poll.Event),
 		handled: make(chan struct{}),

@@ -194,7 +194,9 @@ func TestSlowPoliciesAreCheap(t *testing.T) {
 					e.Members(bus.Everyone, "")
 				}
 			}
-			time.Sleep(2 * lagTime)
+			for _, p := range peers { // as if time had passed
+				do(p.shard, func() { p.out.since -= ticks(lagTime) })
+			}
 			start := time.Now()
 			for range messages {
 				e.Send(bus.Topic, topic, []byte(noise(60)))

@@ -130,6 +130,11 @@ func (s *shard) look(e entry) {
 			s.doom(c)
 			return
 		}
+	case c.flags&flagEnding != 0:
+		if now >= c.due {
+			s.conclude(c)
+			return
+		}
 	case s.expired(c):
 		s.closeNow(c, uint16(wire.CloseTokenExpired), "the token has expired; get a new one and reconnect")
 		return
