@@ -59,8 +59,9 @@ type Limits struct {
 	MessageSize int
 	// Backlog is how many octets may wait for a connection whose client does
 	// not read. One more, and it is closed with 4008. Off plain TCP (TLS, own
-	// transports) a burst may reach four times as much within 200 ms, since
-	// there the kernel's buffer is filled by and by. Default: 1 MiB.
+	// transports) it may be four times as much for as long as the client takes
+	// 64 KiB in 200 ms, since there the kernel's buffer is filled by and by.
+	// Default: 1 MiB.
 	Backlog int
 	// Topics is how many topics a connection may be subscribed to. A client that
 	// goes on asking for more is closed with 4505. Default: 128.

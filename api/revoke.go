@@ -3,7 +3,9 @@ package api
 import (
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/wire"
@@ -60,6 +62,9 @@ func (m members) revoked(order *realtime.Revocation) error {
 	name := given[0]
 	if err := m.member(name, "a string", targets[name]); err != nil {
 		return err
+	}
+	if strings.ContainsRune(*targets[name], utf8.RuneError) {
+		return badRequest("%q holds U+FFFD, or half of a pair of surrogates, which nobody is called; give the name as the token has it", name)
 	}
 	return wire.CheckTarget(name, *targets[name])
 }

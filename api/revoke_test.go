@@ -59,6 +59,9 @@ func TestRevocations(t *testing.T) {
 	}
 	s := start(t, realtime.Options{}, api.Options{})
 	s.call(t, "POST", "/v1/revocations", `{"connection":"AAAAAAAAAAAAAAAAAAAAAA"}`).wantDetail(t, http.StatusNotFound, "there is no connection with this id")
+	for _, body := range []string{`{"user":"u\ud800"}`, `{"tokenId":"\udc00x"}`, "{\"user\":\"\uFFFD\"}"} {
+		s.call(t, "POST", "/v1/revocations", body).wantDetail(t, http.StatusBadRequest, "give the name as the token has it")
+	}
 	s.call(t, "GET", "/v1/revocations", "").wantDetail(t, http.StatusMethodNotAllowed, "this path takes POST")
 }
 

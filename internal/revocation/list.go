@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,16 +44,10 @@ func (l *List) Add(e Entry, now time.Time) error {
 	if l.entries == nil {
 		l.entries = map[Key]Entry{}
 	}
-	e.At, e.Until = later(old.At, e.At), later(old.Until, e.Until)
+	e.At = slices.MaxFunc([]time.Time{old.At, e.At}, time.Time.Compare)
+	e.Until = slices.MaxFunc([]time.Time{old.Until, e.Until}, time.Time.Compare)
 	l.entries[e.Key] = e
 	return nil
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // Full reports whether the list has no room for another entry.
