@@ -10,7 +10,13 @@ import (
 func beyond(o *Options, under role) []testCase {
 	all := slices.Concat(lengths(), masks(), floods(o), moreCloses(), hostileDeflate())
 	if under == server {
-		all = append(all, testCase{"frames in the packet of the handshake", pipelined})
+		all = append(all,
+			testCase{"frames in the packet of the handshake", pipelined},
+			opened("messages, a close, and the end of the stream", func(p *peer) error { return streamEnds(p, closing(codeNormal, ""), p.answersClose, codeNormal) }),
+			opened("messages, rubbish, and the end of the stream", func(p *peer) error {
+				return streamEnds(p, frame{op: 3}, p.fails, codeProtocol)
+			}),
+		)
 	}
 	return all
 }
@@ -107,4 +113,23 @@ func pipelined(p *peer) error {
 		return fmt.Errorf("wanted %q, got %q", want, got)
 	}
 	return p.closes()
+}
+
+// streamEnds has the client end its stream behind its last words: what it said before is answered all
+// the same, and so is the end it brought about.
+func streamEnds(p *peer, end frame, ended func(codes ...uint16) error, code uint16) error {
+	const messages = 20
+	var want []event
+	for i := range messages {
+		p.send(whole, text(fmt.Sprint("message ", i)))
+		want = append(want, gotText(fmt.Sprint("message ", i)))
+	}
+	p.send(whole, end)
+	if half, ok := p.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	if err := p.expect(want...); err != nil {
+		return err
+	}
+	return ended(code)
 }
