@@ -93,10 +93,10 @@ func (c *Conn) WriteBinary(data []byte) error {
 
 // Close ends the connection: nothing is sent to it from here on, and a close
 // frame follows what was sent before. In OnOpen, when the client has not been
-// told yet that it is connected, what was sent is dropped. Idempotent. A code of zero is 1000. 1005
-// and 1006, with which a Transport's owner says how its client went, make a
-// close frame without a code; others that must not travel (see CloseCode.Valid)
-// are sent as 1011.
+// told yet that it is connected, what was sent is dropped. Idempotent. A code of
+// zero is 1000. 1005 and 1006, with which a Transport's owner says how its client
+// went, make a close frame without a code; others that must not travel (see
+// CloseCode.Valid) are sent as 1011.
 func (c *Conn) Close(code CloseCode, reason string) {
 	setDefault(&code, wire.CloseNormal)
 	if !code.Valid() && code != CloseCode(socket.CloseNoStatus) && code != CloseCode(socket.CloseAbnormal) {
@@ -107,7 +107,8 @@ func (c *Conn) Close(code CloseCode, reason string) {
 
 // Receive brings what the client of an application's own Transport sends. While
 // OnMessage is behind it waits, until ctx is done at the latest; OnOpen and
-// OnMessage themselves must not call it. Data belongs to the connection. The error matches ErrTooLarge or ErrClosed.
+// OnMessage themselves must not call it. Data belongs to the connection. The
+// error matches ErrTooLarge or ErrClosed.
 func (c *Conn) Receive(ctx context.Context, data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.MessageSize; len(data) > limit {
 		return fmt.Errorf("realtime: receive: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)

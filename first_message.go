@@ -68,7 +68,7 @@ func (s *Service) enter(source string) (leave func(), why *refusal) {
 	s.arrivals.RLock()
 	defer s.arrivals.RUnlock()
 	if s.draining.Load() {
-		refused := refuse("draining", http.StatusServiceUnavailable, wire.CloseDrain, drainReason)
+		refused := drained(true) // a code is for clients of the subprotocol only
 		return nil, &refused
 	}
 	if full := s.strangers.add(source); full != "" {

@@ -112,7 +112,8 @@ func (e *endpoint) credential(r *http.Request) (token string, follows bool, deni
 		return "", false, &refused
 	}
 	if !e.service.Ready() {
-		return fail("draining", http.StatusServiceUnavailable, wire.CloseDrain, drainReason)
+		refused := drained(true) // a code is for clients of the subprotocol only
+		return "", false, &refused
 	}
 	token, present, err := auth.FromRequest(r, e.opts.TokenParam)
 	switch {

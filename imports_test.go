@@ -41,6 +41,7 @@ var mayImport = []layer{
 	{"internal/presence", []string{"wire"}},
 	{"internal/socket", []string{"wire"}},
 	{"internal/faultproxy", nil},
+	{"internal/leaks", nil},
 	{"internal/revocation", nil},
 	{"internal/metrics", nil},
 	{"internal/poll", nil},

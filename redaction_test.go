@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -21,85 +19,17 @@ import (
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/leaks"
 	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
-
-// hidden is what nobody may see, by a name that may be seen.
-type hidden map[string]string
-
-// hide adds what of a token is secret: its header is everybody's.
-func (h hidden) hide(name, token string) {
-	parts := strings.Split(token, ".")
-	for i, part := range parts[1:] {
-		h[fmt.Sprintf("%s, part %d", name, i+2)] = part
-	}
-	if len(parts) == 1 {
-		h[name] = token
-	}
-}
-
-// pieceSize is how much of a secret, in octets, nobody writes by chance. It is
-// less than a log would keep of a text that it cuts.
-const pieceSize = 12
-
-// shownIn returns the names of the secrets of which a piece is in text, as it
-// is or as Go and the web write octets.
-func (h hidden) shownIn(text string) (names []string) {
-	for name, secret := range h {
-		if slices.ContainsFunc(piecesOf(secret), func(piece string) bool { return strings.Contains(text, piece) }) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func piecesOf(secret string) (all []string) {
-	for i := 0; i+pieceSize <= len(secret); i += pieceSize {
-		octets := []byte(secret[i : i+pieceSize])
-		decimal := strings.Trim(fmt.Sprint(octets), "[]")
-		all = append(all, string(octets), url.QueryEscape(string(octets)), hex.EncodeToString(octets), decimal)
-	}
-	return append(all, base64.StdEncoding.EncodeToString([]byte(secret))[:pieceSize])
-}
-
-// The search is worth something: it finds what is planted, whole, cut and encoded.
-func TestRedactionSearchFindsWhatIsPlanted(t *testing.T) {
-	t.Parallel()
-	good := token(t, claims{"sub": "u1", "email": "person@mail.example"})
-	parts := strings.Split(good, ".")
-	secrets := hidden{"secret": string(secret), "email": "person@mail.example"}
-	secrets.hide("token", good)
-	const noise = `{"level":"ERROR","msg":"a connection was refused","url":"/ws?token=%s"}` + "\n"
-	for name, planted := range map[string]string{
-		"token":               good,
-		"its beginning":       good[:len(parts[0])+30],
-		"its signature":       parts[2],
-		"its signature's end": parts[2][len(parts[2])-24:],
-		"its claims":          parts[1][:30],
-		"escaped":             url.QueryEscape("Bearer " + good),
-		"secret":              string(secret),
-		"secret in base64":    base64.StdEncoding.EncodeToString(secret),
-		"secret in hex":       hex.EncodeToString(secret),
-		"secret in octets":    fmt.Sprint(secret),
-		"email":               "<person@mail.example>",
-		"email in octets":     fmt.Sprint([]byte(`"person@mail.example"`)),
-	} {
-		if len(secrets.shownIn(fmt.Sprintf(noise, planted))) == 0 {
-			t.Errorf("%s is not found", name)
-		}
-	}
-	if found := secrets.shownIn(fmt.Sprintf(noise, parts[0]) + "u1 mail.example"); len(found) > 0 {
-		t.Errorf("%q found where nothing is", found)
-	}
-}
 
 // witness sees everything that comes out of a service: its log, and what it
 // answers to whom.
 type witness struct {
 	t       *testing.T
 	s       *server
-	secrets hidden
+	secrets leaks.Secrets
 	log     *journal
 	shown   bytes.Buffer // to anybody
 	trusted bytes.Buffer // to who has the API key
@@ -178,7 +108,7 @@ func newWitness(t *testing.T) *witness {
 	s.web.Config.ErrorLog = slog.NewLogLogger(log.logger().Handler(), slog.LevelError)
 	s.web.Start()
 	t.Cleanup(s.web.Close)
-	secrets := hidden{"secret": string(secret), "email": "person@mail.example", "API key": "an-api-key-that-nobody-shows"}
+	secrets := leaks.Secrets{"secret": string(secret), "email": "person@mail.example", "API key": "an-api-key-that-nobody-shows"}
 	return &witness{t: t, s: s, log: log, secrets: secrets}
 }
 
@@ -221,13 +151,13 @@ func TestNothingSecretShows(t *testing.T) {
 	_ = w.s.Shutdown(doneContext())
 
 	w.wantsToHaveSeen()
-	if found := w.secrets.shownIn(w.log.String()); len(found) > 0 {
+	if found := w.secrets.ShownIn(w.log.String()); len(found) > 0 {
 		t.Errorf("the log shows %q", found)
 	}
-	if found := w.secrets.shownIn(w.shown.String()); len(found) > 0 {
+	if found := w.secrets.ShownIn(w.shown.String()); len(found) > 0 {
 		t.Errorf("the answers show %q", found)
 	}
-	if found := w.secrets.shownIn(w.trusted.String()); len(found) == 0 || slices.ContainsFunc(found, func(name string) bool { return name != "email" }) {
+	if found := w.secrets.ShownIn(w.trusted.String()); len(found) == 0 || slices.ContainsFunc(found, func(name string) bool { return name != "email" }) {
 		t.Errorf("the answers to the API's callers show %q, want the email alone", found)
 	}
 }
@@ -237,7 +167,7 @@ func (w *witness) mint(name string, c claims) string {
 	w.t.Helper()
 	c["email"] = w.secrets["email"]
 	text := token(w.t, c)
-	w.secrets.hide(name, text)
+	w.secrets.AddToken(name, text)
 	return text
 }
 
@@ -258,7 +188,7 @@ func (w *witness) goodTokens(good string) {
 func (w *witness) badTokens(good string) {
 	w.t.Helper()
 	forged := good[:len(good)-40] + strings.Repeat("ForgedSignature-", 3)[:39] + "A"
-	w.secrets.hide("forged", forged)
+	w.secrets.AddToken("forged", forged)
 	if _, err := w.s.Revoke(w.t.Context(), realtime.Revocation{User: "gone"}); err != nil {
 		w.t.Fatal(err)
 	}

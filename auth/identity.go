@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
+
+	"boundary-app.org/realtime/wire"
 )
 
 // Identity is who a connection speaks for. It is immutable once a Verifier has
@@ -88,12 +89,7 @@ func (id *Identity) HasAllPermissions(permissions ...string) bool {
 // pattern "*" covers every topic; without patterns nothing is covered. The
 // caller has checked that topic is a valid topic.
 func (id *Identity) MaySubscribe(topic string) bool {
-	return slices.ContainsFunc(id.Topics, func(pattern string) bool {
-		if prefix, wildcard := strings.CutSuffix(pattern, "*"); wildcard {
-			return strings.HasPrefix(topic, prefix)
-		}
-		return topic == pattern
-	})
+	return slices.ContainsFunc(id.Topics, func(pattern string) bool { return wire.MatchTopic(pattern, topic) })
 }
 
 // Requirements say what an identity must have to connect. The zero value asks

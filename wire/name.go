@@ -8,6 +8,15 @@ import (
 	"unicode/utf8"
 )
 
+// MatchTopic reports whether a pattern covers a topic: a topic covers itself, and
+// a beginning of topics followed by "*" all that begin so.
+func MatchTopic(pattern, topic string) bool {
+	if prefix, wildcard := strings.CutSuffix(pattern, "*"); wildcard {
+		return strings.HasPrefix(topic, prefix)
+	}
+	return topic == pattern
+}
+
 // MaxName is the longest topic, user id or role, in octets.
 const MaxName = 255
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ConsistencyCheck holds against each other what the engine keeps in more than
@@ -10,7 +11,7 @@ import (
 // engine. Every loop stands still for the time it takes to look at its
 // connections; nothing else waits. The index can be judged only while nobody
 // joins or leaves: after some attempts that were disturbed it is left out. It
-// must not be called by a loop, nor after Stop.
+// must not be called by a loop.
 func (e *Engine) ConsistencyCheck() error {
 	var problems []error
 	for _, s := range e.shards {
@@ -163,7 +164,7 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	v.expect(sl.seen <= s.seq, "slot %d has seen fanout %d of %d", slot, sl.seen, s.seq)
 	v.expect(sl.fd < 0 || sl.fd == c.fd && c.state == open && c.out == nil && c.options&optDeflate == 0,
 		"slot %d is written to although it is not simply writable", slot)
-	v.expect(c.state != gone || c.flags&flagRetired == 0 || v.isDoomed(c), "slot %d was not freed", slot)
+	v.expect(c.state != gone || c.flags&flagRetired == 0 || slices.Contains(s.doomed, c), "slot %d was not freed", slot)
 	if _, due := s.nextDue(c); due && c.state != gone {
 		v.expect(v.wakes[entry{slot, c.generation, c.wake}], "the timer of slot %d is lost", slot)
 	}
@@ -171,15 +172,6 @@ func (v *inspection) connection(slot int32, c *Conn) {
 		v.backlog(slot, c.out)
 	}
 	v.memberships(slot, c)
-}
-
-func (v *inspection) isDoomed(c *Conn) bool {
-	for _, doomed := range v.shard.doomed {
-		if doomed == c {
-			return true
-		}
-	}
-	return false
 }
 
 func (v *inspection) backlog(slot int32, b *backlog) {

@@ -162,12 +162,12 @@ func (c *Conn) SubscribeSelf(topic string, limit int) (added bool, err error) {
 func (c *Conn) subscribe(topic string, limit int, own bool) (added bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	i := c.at(key{bus.Topic, topic})
 	switch {
 	case c.retired:
 		return false, ErrClosed
-	case c.at(key{bus.Topic, topic}) >= 0:
-		m := &c.groups[c.at(key{bus.Topic, topic})]
-		m.own = m.own && own
+	case i >= 0:
+		c.groups[i].own = c.groups[i].own && own
 		return false, nil
 	case limit > 0 && c.topicCount() >= limit:
 		if own {

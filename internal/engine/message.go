@@ -22,6 +22,14 @@ func newMessage(op socket.Opcode, text []byte, now time.Time) *message {
 	return &message{frame: socket.AppendFrame(frame, op, text), op: op, sentAt: now}
 }
 
+// frameOf returns a message's frame as a connection gets it.
+func (c *Conn) frameOf(m *message) []byte {
+	if c.options&optDeflate != 0 {
+		return m.compressed()
+	}
+	return m.frame
+}
+
 // compressed returns the frame compressed, which is done once, by the first
 // loop that needs it.
 func (m *message) compressed() []byte {

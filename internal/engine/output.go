@@ -254,9 +254,5 @@ func (s *shard) sendOne(t *task) {
 	}
 	s.settle(c)
 	s.tally.deliveries++
-	if c.options&optDeflate != 0 {
-		s.push(c, chunk{data: m.compressed()})
-	} else {
-		s.push(c, chunk{data: m.frame})
-	}
+	s.push(c, chunk{data: c.frameOf(m)})
 }

@@ -58,8 +58,7 @@ func (r TopicRule) Check() error {
 
 func policyFor(rules []TopicRule, topic string) SlowPolicy {
 	for _, r := range rules {
-		prefix, wildcard := strings.CutSuffix(r.Match, "*")
-		if topic == r.Match || wildcard && strings.HasPrefix(topic, prefix) {
+		if wire.MatchTopic(r.Match, topic) {
 			return r.Slow
 		}
 	}
@@ -89,12 +88,7 @@ func (s *shard) supersede(c *Conn, f *fanout) {
 	s.drop(metrics.DropSuperseded, dropped)
 	s.tally.deliveries++
 	b.latest[g] = b.left + len(b.chunks)
-	last := f.msgs[len(f.msgs)-1]
-	if c.options&optDeflate != 0 {
-		s.push(c, chunk{last.compressed(), g})
-	} else {
-		s.push(c, chunk{last.frame, g})
-	}
+	s.push(c, chunk{c.frameOf(f.msgs[len(f.msgs)-1]), g})
 }
 
 // kill takes the message out of a chunk that has not begun to be written. The

@@ -4,20 +4,15 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,46 +23,13 @@ import (
 
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+	"boundary-app.org/realtime/internal/leaks"
 )
 
 const (
 	hiddenKey   = "an-api-key-that-nobody-shows"
 	hiddenEmail = "person@mail.example"
 )
-
-// hidden is what nobody may see, by a name that may be seen.
-type hidden map[string]string
-
-// hide adds what of a token is secret: its header is everybody's.
-func (h hidden) hide(name, token string) {
-	for i, part := range strings.Split(token, ".")[1:] {
-		h[fmt.Sprintf("%s, part %d", name, i+2)] = part
-	}
-}
-
-// pieceSize is how much of a secret, in octets, nobody writes by chance. It is
-// less than a log would keep of a text that it cuts.
-const pieceSize = 12
-
-// shownIn returns the names of the secrets of which a piece is in text, as it
-// is or as Go and the web write octets.
-func (h hidden) shownIn(text string) (names []string) {
-	for name, secret := range h {
-		if slices.ContainsFunc(piecesOf(secret), func(piece string) bool { return strings.Contains(text, piece) }) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func piecesOf(secret string) (all []string) {
-	for i := 0; i+pieceSize <= len(secret); i += pieceSize {
-		octets := []byte(secret[i : i+pieceSize])
-		decimal := strings.Trim(fmt.Sprint(octets), "[]")
-		all = append(all, string(octets), url.QueryEscape(string(octets)), hex.EncodeToString(octets), decimal)
-	}
-	return append(all, base64.StdEncoding.EncodeToString([]byte(secret))[:pieceSize])
-}
 
 // transcript is what a program writes.
 type transcript struct {
@@ -91,12 +53,12 @@ func (tr *transcript) String() string {
 type probe struct {
 	t             *testing.T
 	public, admin string // host:port
-	secrets       hidden
+	secrets       leaks.Secrets
 	shown         bytes.Buffer
 }
 
 func newProbe(t *testing.T, public, admin string) *probe {
-	return &probe{t: t, public: public, admin: admin, secrets: hidden{"secret": secret, "API key": hiddenKey, "email": hiddenEmail}}
+	return &probe{t: t, public: public, admin: admin, secrets: leaks.Secrets{"secret": secret, "API key": hiddenKey, "email": hiddenEmail}}
 }
 
 func (p *probe) mint(name string, claims map[string]any) string {
@@ -109,7 +71,7 @@ func (p *probe) mint(name string, claims map[string]any) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.secrets.hide(name, token)
+	p.secrets.AddToken(name, token)
 	return token
 }
 
@@ -178,7 +140,7 @@ func (p *probe) tokens() (good string) {
 	p.t.Helper()
 	good = p.mint("good", map[string]any{"sub": "u1"})
 	forged := good[:len(good)-40] + strings.Repeat("ForgedSignature-", 3)[:39] + "A"
-	p.secrets.hide("forged", forged)
+	p.secrets.AddToken("forged", forged)
 	p.everyWay("good", good, "$connected")
 	p.everyWay("forged", forged, "unauthorized: signature")
 	p.everyWay("expired", p.mint("expired", map[string]any{"sub": "u1", "exp": 1}), "unauthorized: expired")
@@ -277,7 +239,7 @@ func (p *probe) everything() {
 			p.t.Errorf("nobody was told %q: the test shows nothing", want)
 		}
 	}
-	if found := p.secrets.shownIn(p.shown.String()); len(found) > 0 {
+	if found := p.secrets.ShownIn(p.shown.String()); len(found) > 0 {
 		p.t.Errorf("the answers show %q", found)
 	}
 }
@@ -289,10 +251,10 @@ func (p *probe) wantsNothingIn(output string, signs ...string) {
 			p.t.Errorf("the output lacks %q: the test shows nothing\n%.2000s", want, output)
 		}
 	}
-	if found := p.secrets.shownIn(output); len(found) > 0 {
+	if found := p.secrets.ShownIn(output); len(found) > 0 {
 		p.t.Errorf("the output shows %q", found)
 	}
-	if found := p.secrets.shownIn(output + `{"url":"/ws?token=` + p.mint("planted", map[string]any{"sub": "u2"})[:100] + `"}`); len(found) == 0 {
+	if found := p.secrets.ShownIn(output + `{"url":"/ws?token=` + p.mint("planted", map[string]any{"sub": "u2"})[:100] + `"}`); len(found) == 0 {
 		p.t.Error("not even a planted token is found")
 	}
 }
@@ -391,15 +353,15 @@ func TestNothingSecretShowsInDevMode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.secrets = hidden{"dev secret": string(s.dev.secret), "dev key": s.dev.apiKey}
-	p.secrets.hide("dev token", token)
+	p.secrets = leaks.Secrets{"dev secret": string(s.dev.secret), "dev key": s.dev.apiKey}
+	p.secrets.AddToken("dev token", token)
 	p.everyWay("dev token", token, "$connected")
 	for _, path := range []string{"/", "/?token=" + token, "/index.html", "/nothing", "/dev/session", "/openapi.json", "/ws?token=x" + token} {
 		p.ask(p.public, "GET", path)
 	}
 	p.ask(p.public, "POST", "/dev/session", "Authorization: Bearer "+s.dev.apiKey)
 	stop()
-	if found := p.secrets.shownIn(p.shown.String()); len(found) > 0 || !strings.Contains(strings.ToLower(p.shown.String()), "<!doctype html") {
+	if found := p.secrets.ShownIn(p.shown.String()); len(found) > 0 || !strings.Contains(strings.ToLower(p.shown.String()), "<!doctype html") {
 		t.Errorf("the page shows %q, or is not there", found)
 	}
 	p.wantsNothingIn(output.String(), `level=WARN msg="dev mode: anybody on this machine can get a token; not for production"`, "level=DEBUG")
