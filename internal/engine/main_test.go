@@ -48,14 +48,19 @@ type peer struct {
 	ended    chan ending
 	gate     chan struct{} // closed when the peer begins to read; nil: it reads at once
 
+	client net.Conn // the client's side; nil with a Transport
+
 	mu       sync.Mutex
 	texts    []string
-	closed   chan struct{} // the close frame has come
+	closed   chan struct{} // the close frame, or the end without one, has come
+	close    func()        // of closed; idempotent
 	closeRaw []byte
 }
 
 func newPeer() *peer {
-	return &peer{received: make(chan []byte, 100), ended: make(chan ending, 1), closed: make(chan struct{})}
+	p := &peer{received: make(chan []byte, 100), ended: make(chan ending, 1), closed: make(chan struct{})}
+	p.close = sync.OnceFunc(func() { close(p.closed) })
+	return p
 }
 
 // Receive and Closed are the handler.
@@ -91,7 +96,7 @@ func (p *peer) note(op socket.Opcode, payload []byte) (more bool) {
 		p.texts = append(p.texts, string(payload))
 	case socket.OpClose:
 		p.closeRaw = bytes.Clone(payload)
-		close(p.closed)
+		p.close()
 		return false
 	}
 	return true
@@ -105,26 +110,29 @@ type path struct {
 
 var paths = []path{
 	{"loop", func(t testing.TB, p *peer) Spec {
-		server, client := tcpPair(t)
-		go p.readFrames(client)
+		server := p.attach(tcpPair(t))
 		return Spec{Conn: server, Prelude: []byte("hello\n")}
 	}},
 	{"deflate", func(t testing.TB, p *peer) Spec { // short messages travel plain all the same
-		server, client := tcpPair(t)
-		go p.readFrames(client)
+		server := p.attach(tcpPair(t))
 		return Spec{Conn: server, Prelude: []byte("hello\n"), Deflate: true}
 	}},
 	{"off loop", func(t testing.TB, p *peer) Spec {
-		server, client := tcpPair(t)
-		go p.readFrames(client)
+		server := p.attach(tcpPair(t))
 		return Spec{Conn: opaque{server}, Prelude: []byte("hello\n")}
 	}},
 	{"tls", func(t testing.TB, p *peer) Spec {
-		server, client := tlsPair(t)
-		go p.readFrames(client)
+		server := p.attach(tlsPair(t))
 		return Spec{Conn: server, Prelude: []byte("hello\n")}
 	}},
 	{"transport", func(_ testing.TB, p *peer) Spec { return Spec{Transport: p} }},
+}
+
+// attach makes the peer read the client's side of a pair.
+func (p *peer) attach(server, client net.Conn) net.Conn {
+	p.client = client
+	go p.readFrames(client)
+	return server
 }
 
 // Send and Close make a peer a Transport. (Conn's methods of these names are
@@ -186,16 +194,15 @@ func tlsPair(t testing.TB) (server, client net.Conn) {
 // answers it.
 func (p *peer) readFrames(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
+	defer p.close()
 	p.await()
 	r := bufio.NewReader(conn)
 	if line, err := r.ReadString('\n'); err != nil || line != "hello\n" {
-		close(p.closed)
 		return
 	}
 	for {
 		head, err := r.Peek(2)
 		if err != nil {
-			close(p.closed)
 			return
 		}
 		if n := map[byte]int{126: 4, 127: 10}[head[1]]; n > 0 {
