@@ -19,25 +19,26 @@ var breaks = []faultproxy.Action{faultproxy.Cut, faultproxy.Reset}
 // A handshake that breaks anywhere, in the request or in the answer, leaves
 // nothing behind and harms nobody.
 func TestBreakInHandshake(t *testing.T) {
-	t.Parallel()
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{})
-	const broadcasts = 100
-	others := n.bystanders(3, "p", broadcasts)
-	token := n.Token(realtime.Identity{UserID: "u1"})
-	var all sync.WaitGroup
-	for i := range uint64(broadcasts) {
-		n.publish(realtime.Everyone(), "p", 100)
-		for _, action := range breaks {
-			all.Go(func() {
-				// The request has about 250 octets, the answer and $connected about 350.
-				n.wantsBroken(token, faultproxy.Plan{Up: faultproxy.Faults{Then: action, After: int64(i) * 2}})
-				n.wantsBroken(token, faultproxy.Plan{Down: faultproxy.Faults{Then: action, After: int64(i) * 2}})
-			})
+	everyFront(t, func(t *testing.T, via front) {
+		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		const broadcasts = 100
+		others := n.bystanders(3, "p", broadcasts)
+		token := n.Token(realtime.Identity{UserID: "u1"})
+		up, down := n.opening()
+		var all sync.WaitGroup
+		for i := range int64(broadcasts) {
+			n.publish(realtime.Everyone(), "p", 100)
+			for _, action := range breaks {
+				all.Go(func() {
+					n.wantsBroken(token, faultproxy.Plan{Up: faultproxy.Faults{Then: action, After: i * up / broadcasts}})
+					n.wantsBroken(token, faultproxy.Plan{Down: faultproxy.Faults{Then: action, After: i * down / broadcasts}})
+				})
+			}
+			all.Wait()
 		}
-		all.Wait()
-	}
-	others.wantAll()
-	n.wantsOnlyBystanders(len(others.all))
+		others.wantAll()
+		n.wantsOnlyBystanders(len(others.all))
+	})
 }
 
 // wantsBroken connects, which must fail for the fault.
@@ -47,7 +48,7 @@ func (n *node) wantsBroken(token string, plan faultproxy.Plan) {
 		n.t.Error(err)
 		return
 	}
-	if c, err := upgrade(conn, token); err == nil {
+	if c, err := upgrade(n.front.client(conn), token); err == nil {
 		n.t.Errorf("it is connected through %+v", plan)
 		_ = c.Close()
 	}
@@ -68,95 +69,99 @@ func (n *node) wantsOnlyBystanders(clients int) {
 // A connection that breaks within a frame from the server has brought whole
 // messages until then, and OnClose is told once.
 func TestBreakInFrame(t *testing.T) {
-	t.Parallel()
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{})
-	const rounds, messages = 40, 5
-	others := n.bystanders(3, "p", rounds*messages)
-	for i := range int64(rounds) {
-		action := breaks[i%2]
-		// Behind the answer and $connected come frames of about 300 octets.
-		broken := n.dial("u1", faultproxy.Plan{Down: faultproxy.Faults{Then: action, After: 500 + 17*i}})
-		f := n.follow(broken, "u1")
-		var last faults.Stamp
-		for range messages {
-			last = n.publish(realtime.Everyone(), "p", 200)
+	everyFront(t, func(t *testing.T, via front) {
+		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		const rounds, messages = 40, 5
+		_, opening := n.opening()
+		others := n.bystanders(3, "p", rounds*messages)
+		for i := range int64(rounds) {
+			after := opening + 50 + 17*i // the messages have about 300 octets each
+			broken := n.dial("u1", faultproxy.Plan{Down: faultproxy.Faults{Then: breaks[i%2], After: after}})
+			f := n.follow(broken, "u1")
+			var last faults.Stamp
+			for range messages {
+				last = n.publish(realtime.Everyone(), "p", 200)
+			}
+			if err := f.until(last); err == nil || closeCode(err) != 0 {
+				t.Errorf("after %d octets: %v, want a broken connection", after, err)
+			}
+			f.log.End(broken.link.Fault().String(), nil)
+			wantsNothingWrong(t, f.log)
+			if end := n.wantsClose(broken.id); end.code != realtime.CloseCode(socket.CloseAbnormal) {
+				t.Errorf("OnClose was told %d, want 1006", end.code)
+			}
 		}
-		if err := f.until(last); err == nil || closeCode(err) != 0 {
-			t.Errorf("after %d octets: %v, want a broken connection", 500+17*i, err)
-		}
-		f.log.End(broken.link.Fault().String(), nil)
-		wantsNothingWrong(t, f.log)
-		if end := n.wantsClose(broken.id); end.code != realtime.CloseCode(socket.CloseAbnormal) {
-			t.Errorf("OnClose was told %d, want 1006", end.code)
-		}
-	}
-	others.wantAll()
-	n.wantsOnlyBystanders(len(others.all))
+		others.wantAll()
+		n.wantsOnlyBystanders(len(others.all))
+	})
 }
 
 // A connection that breaks within a frame from its client does not bring that
 // message to the application.
 func TestBreakInClientsFrame(t *testing.T) {
-	t.Parallel()
-	heard := make(chan string, 100)
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{OnMessage: hear(heard)})
-	frame := len(socket.AppendMaskedFrame(nil, socket.OpText, []byte("message"), [4]byte{}))
-	for cut := 1; cut < frame; cut++ {
-		conn, link, err := n.proxy.Dial(t.Context(), faultproxy.Plan{})
-		if err != nil {
-			t.Fatal(err)
+	everyFront(t, func(t *testing.T, via front) {
+		heard := make(chan string, 100)
+		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{OnMessage: hear(heard)})
+		frame := len(socket.AppendMaskedFrame(nil, socket.OpText, []byte("message"), [4]byte{}))
+		for cut := 1; cut < frame; cut++ {
+			conn, link, err := n.proxy.Dial(t.Context(), faultproxy.Plan{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := n.upgraded(fmt.Sprint("u", cut), conn, link)
+			if err := c.say("message"); err != nil {
+				t.Fatal(err)
+			}
+			if got := eventually(t, heard, "the message"); got != "message" {
+				t.Errorf("the application heard %q", got)
+			}
+			half := socket.AppendMaskedFrame(nil, socket.OpText, []byte("message"), [4]byte{1, 2, 3, 4})[:cut]
+			if _, err := c.Write(half); err != nil {
+				t.Fatal(err)
+			}
+			link.Do(breaks[cut%2])
+			n.wantsClose(c.id)
 		}
-		c := n.upgraded(fmt.Sprint("u", cut), conn, link)
-		if err := c.say("message"); err != nil {
-			t.Fatal(err)
+		if len(heard) > 0 {
+			t.Errorf("the application heard %q, which has not come whole", <-heard)
 		}
-		if got := eventually(t, heard, "the message"); got != "message" {
-			t.Errorf("the application heard %q", got)
-		}
-		half := socket.AppendMaskedFrame(nil, socket.OpText, []byte("message"), [4]byte{1, 2, 3, 4})[:cut]
-		if _, err := c.Write(half); err != nil {
-			t.Fatal(err)
-		}
-		link.Do(breaks[cut%2])
-		n.wantsClose(c.id)
-	}
-	if len(heard) > 0 {
-		t.Errorf("the application heard %q, which has not come whole", <-heard)
-	}
-	n.wantsNobody()
+		n.wantsNobody()
+	})
 }
 
 // Half of many connections break while they all are written to: the other half
 // gets everything, and each of the broken ones all that came before.
 func TestBreakInFanout(t *testing.T) {
-	t.Parallel()
-	const (
-		clients    = 150
-		broadcasts = 100
-		size       = 1000
-	)
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{})
-	others := n.bystanders(clients, "p", broadcasts)
-	var broken sync.WaitGroup
-	for i := range clients {
-		user := fmt.Sprint("u", i)
-		after := 1000 + int64(i)*(broadcasts-10)*size/clients
-		f := n.follow(n.dial(user, faultproxy.Plan{Down: faultproxy.Faults{Then: breaks[i%2], After: after}}), user)
-		broken.Go(func() {
-			err := f.until(others.last)
-			f.log.End(f.link.Fault().String(), nil)
-			wantsNothingWrong(t, f.log)
-			if err == nil {
-				t.Errorf("%s got everything, and should have been broken after %d octets", user, after)
-			}
-		})
-	}
-	for range broadcasts {
-		n.publish(realtime.Everyone(), "p", size)
-	}
-	broken.Wait()
-	others.wantAll()
-	n.wantsOnlyBystanders(clients)
+	everyFront(t, func(t *testing.T, via front) {
+		const (
+			clients    = 150
+			broadcasts = 100
+			size       = 1000
+		)
+		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		_, opening := n.opening()
+		others := n.bystanders(clients, "p", broadcasts)
+		var broken sync.WaitGroup
+		for i := range clients {
+			user := fmt.Sprint("u", i)
+			after := opening + 500 + int64(i)*(broadcasts-10)*size/clients
+			f := n.follow(n.dial(user, faultproxy.Plan{Down: faultproxy.Faults{Then: breaks[i%2], After: after}}), user)
+			broken.Go(func() {
+				err := f.until(others.last)
+				f.log.End(f.link.Fault().String(), nil)
+				wantsNothingWrong(t, f.log)
+				if err == nil {
+					t.Errorf("%s got everything, and should have been broken after %d octets", user, after)
+				}
+			})
+		}
+		for range broadcasts {
+			n.publish(realtime.Everyone(), "p", size)
+		}
+		broken.Wait()
+		others.wantAll()
+		n.wantsOnlyBystanders(clients)
+	})
 }
 
 // A client that hangs up between being accepted and being spoken to.
@@ -165,7 +170,7 @@ func TestGoneBeforeTheFirstOctet(t *testing.T) {
 	n := start(t, realtime.Options{}, realtime.HandlerOptions{})
 	others := n.bystanders(2, "p", 1)
 	for i := range 50 {
-		conn, err := net.Dial("tcp", n.addr())
+		conn, err := net.Dial("tcp", n.addr)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,9 @@ var quick = realtime.Options{PingInterval: 400 * time.Millisecond, PongTimeout: 
 
 // A connection whose network has gone away without a word is found by both
 // sides, and leaves nothing behind.
-func TestHalfOpen(t *testing.T) {
-	t.Parallel()
+func TestHalfOpen(t *testing.T) { everyFront(t, halfOpen) }
+
+func halfOpen(t *testing.T, via front) {
 	for name, test := range map[string]struct {
 		action    faultproxy.Action
 		ways      []faultproxy.Way
@@ -35,7 +36,7 @@ func TestHalfOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := start(t, quick, realtime.HandlerOptions{})
+			n := startBehind(t, via, quick, realtime.HandlerOptions{})
 			c := n.dial("u1", faultproxy.Plan{}, test.protocols...)
 			if err := c.subscribe("t"); err != nil {
 				t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +21,8 @@ const patience = 30 * time.Second
 type node struct {
 	*realtimetest.Server
 	t      testing.TB
+	front  front
+	addr   string // of the front
 	proxy  *faultproxy.Proxy
 	ledger faults.Ledger
 	closes chan ended // what OnClose was told
@@ -34,10 +35,16 @@ type ended struct {
 	code realtime.CloseCode
 }
 
-// start starts a node. Its clients may subscribe to any topic.
+// start starts a node whose sockets belong to its loops.
 func start(t testing.TB, opts realtime.Options, handler realtime.HandlerOptions) *node {
 	t.Helper()
-	n := &node{t: t, closes: make(chan ended, 4096)}
+	return startBehind(t, loops, opts, handler)
+}
+
+// startBehind starts a node. Its clients may subscribe to any topic.
+func startBehind(t testing.TB, f front, opts realtime.Options, handler realtime.HandlerOptions) *node {
+	t.Helper()
+	n := &node{t: t, front: f, closes: make(chan ended, 4096)}
 	onClose := handler.OnClose
 	handler.OnClose = func(ctx context.Context, c *realtime.Conn, code realtime.CloseCode, reason string) {
 		select {
@@ -52,8 +59,9 @@ func start(t testing.TB, opts realtime.Options, handler realtime.HandlerOptions)
 		handler.AuthorizeTopic = func(context.Context, *realtime.Conn, string) error { return nil }
 	}
 	n.Server = realtimetest.NewServer(t, opts, handler)
+	n.addr = f.listen(t, n.Handler(handler))
 	var err error
-	if n.proxy, err = faultproxy.New(n.addr(), nil); err != nil {
+	if n.proxy, err = faultproxy.New(n.addr, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -69,8 +77,6 @@ func hear(to chan<- string) func(context.Context, *realtime.Conn, []byte) {
 	return func(_ context.Context, _ *realtime.Conn, data []byte) { to <- string(data) }
 }
 
-func (n *node) addr() string { return strings.TrimPrefix(n.URL, "ws://") }
-
 // dial connects a user through the proxy. The client ends with the test.
 func (n *node) dial(user string, plan faultproxy.Plan, protocols ...string) *client {
 	n.t.Helper()
@@ -84,7 +90,7 @@ func (n *node) dial(user string, plan faultproxy.Plan, protocols ...string) *cli
 // dialDirect connects a user without the proxy.
 func (n *node) dialDirect(user string, protocols ...string) *client {
 	n.t.Helper()
-	conn, err := net.Dial("tcp", n.addr())
+	conn, err := net.Dial("tcp", n.addr)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -98,7 +104,7 @@ func (n *node) upgraded(user string, conn net.Conn, link *faultproxy.Conn, proto
 
 func (n *node) admitted(id realtime.Identity, conn net.Conn, link *faultproxy.Conn, protocols ...string) *client {
 	n.t.Helper()
-	c, err := upgrade(conn, n.Token(id), protocols...)
+	c, err := upgrade(n.front.client(conn), n.Token(id), protocols...)
 	if err != nil {
 		n.t.Fatalf("connect %s: %v", id.UserID, err)
 	}

@@ -108,7 +108,7 @@ func (n *node) connect(user string, protocols ...string) *client {
 }
 
 func (n *node) try(user string, protocols ...string) (*client, error) {
-	conn, err := net.Dial("tcp", n.addr())
+	conn, err := net.Dial("tcp", n.addr)
 	if err != nil {
 		return nil, err
 	}

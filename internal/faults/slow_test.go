@@ -18,50 +18,52 @@ import (
 
 // A slow link changes neither the order nor the content, in either direction.
 func TestSlowLink(t *testing.T) {
-	t.Parallel()
-	const messages = 300
-	heard := make(chan string, messages)
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{OnMessage: hear(heard)})
-	slow := faultproxy.Faults{Delay: time.Millisecond, Piece: 700}
-	f := n.follow(n.dial("u1", faultproxy.Plan{Up: slow, Down: slow}), "u1")
-	var last faults.Stamp
-	for i := range messages {
-		n.publish(realtime.User("u1"), "p", 10*i)
-		last = n.publish(realtime.Everyone(), "p", 100)
-		if err := f.say(fmt.Sprint("message ", i)); err != nil {
+	everyFront(t, func(t *testing.T, via front) {
+		const messages = 300
+		heard := make(chan string, messages)
+		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{OnMessage: hear(heard)})
+		slow := faultproxy.Faults{Delay: time.Millisecond, Piece: 700}
+		f := n.follow(n.dial("u1", faultproxy.Plan{Up: slow, Down: slow}), "u1")
+		var last faults.Stamp
+		for i := range messages {
+			n.publish(realtime.User("u1"), "p", 10*i)
+			last = n.publish(realtime.Everyone(), "p", 100)
+			if err := f.say(fmt.Sprint("message ", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.until(last); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := f.until(last); err != nil {
-		t.Fatal(err)
-	}
-	f.log.End("the end of the test", n.ledger.Marks("everyone", "user u1"))
-	wantsNothingWrong(t, f.log)
-	for i := range messages {
-		if got, want := eventually(t, heard, "a message"), fmt.Sprint("message ", i); got != want {
-			t.Fatalf("the application heard %q, want %q", got, want)
+		f.log.End("the end of the test", n.ledger.Marks("everyone", "user u1"))
+		wantsNothingWrong(t, f.log)
+		for i := range messages {
+			if got, want := eventually(t, heard, "a message"), fmt.Sprint("message ", i); got != want {
+				t.Fatalf("the application heard %q, want %q", got, want)
+			}
 		}
-	}
+	})
 }
 
 // A reader that stalls for no longer than its backlog lasts loses nothing.
 func TestShortStall(t *testing.T) {
-	t.Parallel()
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{})
-	f := n.follow(n.dial("u1", faultproxy.Plan{}), "u1")
-	for range 5 {
-		f.link.Do(faultproxy.Stall, faultproxy.Down)
-		var last faults.Stamp
-		for range 100 {
-			last = n.publish(realtime.Everyone(), "p", 5000)
+	everyFront(t, func(t *testing.T, via front) {
+		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		f := n.follow(n.dial("u1", faultproxy.Plan{}), "u1")
+		for range 5 {
+			f.link.Do(faultproxy.Stall, faultproxy.Down)
+			var last faults.Stamp
+			for range 100 {
+				last = n.publish(realtime.Everyone(), "p", 5000)
+			}
+			f.link.Do(faultproxy.Forward, faultproxy.Down)
+			if err := f.until(last); err != nil {
+				t.Fatal(err)
+			}
 		}
-		f.link.Do(faultproxy.Forward, faultproxy.Down)
-		if err := f.until(last); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.log.End("the end of the test", n.ledger.Marks("everyone"))
-	wantsNothingWrong(t, f.log)
+		f.log.End("the end of the test", n.ledger.Marks("everyone"))
+		wantsNothingWrong(t, f.log)
+	})
 }
 
 // Readers that stall for good are cut with 4008; meanwhile the memory stays
