@@ -71,6 +71,9 @@ func TestCommands(t *testing.T) {
 				t.Errorf("%s got %v, want an error", bad, m)
 			}
 		}
+		if n := metric(t, s.Service, "realtime_command_errors_total"); n != 4+15 {
+			t.Errorf("%v errors were counted", n)
+		}
 		c.converse([]exchange{{"hello", ""}, {`{"type":"x"}`, ""}, {"[]", ""}, {"", ""}, {"7", ""}})
 		topics := slices.Sorted(slices.Values(s.Connection(c.id).Topics()))
 		if !equal(topics, []string{"order:1", "private:u1"}) {

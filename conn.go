@@ -135,16 +135,24 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 	case session.Application:
 		c.endpoint.onMessage(c, data)
 	case session.Answer:
-		c.core.Send(step.Reply)
+		c.reply(step.Reply)
 	case session.Subscribe:
-		c.core.Send(session.Conclude(step.Command, c.subscribeSelf(step.Command.Topic)))
+		c.reply(session.Conclude(step.Command, c.subscribeSelf(step.Command.Topic)))
 	case session.Refresh:
 		expires, ended, err := c.refresh(step.Token)
-		c.core.Send(session.ConcludeRefresh(step.Command, expires, ended, err))
+		c.reply(session.ConcludeRefresh(step.Command, expires, ended, err))
 	case session.Unsubscribe:
 		c.core.Unsubscribe(step.Command.Topic)
-		c.core.Send(session.Conclude(step.Command, nil))
+		c.reply(session.Conclude(step.Command, nil))
 	}
+}
+
+// reply answers a command.
+func (c *Conn) reply(r wire.Reply) {
+	if r.Err != nil {
+		c.endpoint.service.metrics.CommandErrors.WithLabelValues(r.Err.Code).Inc()
+	}
+	c.core.Send(r.Encode())
 }
 
 // Closed is the end.

@@ -33,10 +33,12 @@ func writeStatus(w http.ResponseWriter, code int, word string) {
 	writeJSON(w, code, "application/json", []byte(`{"status":"`+word+`"}`))
 }
 
-// Metrics serves the service's figures, the Go runtime's and the process's in
-// the formats of Prometheus, from a registry of its own.
-func Metrics(svc *realtime.Service) http.Handler {
+// Metrics serves the service's figures, the Go runtime's, the process's and those
+// of further collectors in the formats of Prometheus, from a registry of its own.
+// It panics when two have the same name.
+func Metrics(svc *realtime.Service, more ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(more...)
 	registry.MustRegister(svc.Collector(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})

@@ -16,6 +16,7 @@ type Set struct {
 	Disconnects     *prometheus.CounterVec // by close code
 	Refusals        *prometheus.CounterVec // by reason
 	MessagesIn      prometheus.Counter     // messages and commands from clients
+	CommandErrors   *prometheus.CounterVec // commands that failed, by the code of the reply
 	MessagesOut     *prometheus.CounterVec // published messages, by route
 	Deliveries      prometheus.Counter     // messages handed to connections' sockets
 	Drops           *prometheus.CounterVec // messages not delivered, by reason
@@ -46,6 +47,7 @@ func New(topics, subscriptions, revocations func() int) *Set {
 		Disconnects:     vec("disconnects_total", "Connections that ended, by close code.", "code"),
 		Refusals:        vec("refusals_total", "Connection attempts that were refused, by reason.", "reason"),
 		MessagesIn:      counter("messages_received_total", "Messages and commands received from clients."),
+		CommandErrors:   vec("command_errors_total", "Commands of clients that failed, by the code of the reply.", "code"),
 		MessagesOut:     vec("messages_published_total", "Messages published, by kind of address.", "route"),
 		Deliveries:      counter("deliveries_total", "Messages handed to connections' sockets."),
 		Drops:           vec("drops_total", "Messages that did not reach a connection, by reason.", "reason"),
@@ -62,8 +64,8 @@ func New(topics, subscriptions, revocations func() int) *Set {
 
 func (s *Set) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		s.Connections, s.Connects, s.Disconnects, s.Refusals, s.MessagesIn, s.MessagesOut, s.Deliveries,
-		s.Drops, s.BacklogBytes, s.Topics, s.Subscriptions, s.Revocations, s.CallbackPanics, s.PublishSeconds, s.FanoutSeconds,
+		s.Connections, s.Connects, s.Disconnects, s.Refusals, s.MessagesIn, s.CommandErrors, s.MessagesOut,
+		s.Deliveries, s.Drops, s.BacklogBytes, s.Topics, s.Subscriptions, s.Revocations, s.CallbackPanics, s.PublishSeconds, s.FanoutSeconds,
 		s.PublishFailures,
 	}
 }

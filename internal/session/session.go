@@ -29,7 +29,7 @@ type Step struct {
 	Kind    Kind
 	Command wire.Command
 	Token   string
-	Reply   []byte
+	Reply   wire.Reply // of Answer
 }
 
 // Read decides about a client's text. application says that the application
@@ -69,7 +69,7 @@ func command(text []byte) Step {
 		return refuse(c, err)
 	}
 	if c.Action == wire.ActionPing {
-		return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref}.Encode()}
+		return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref}}
 	}
 	if err := wire.CheckTopic(c.Topic); err != nil {
 		return refuse(c, &wire.CommandError{Code: wire.CodeInvalidTopic, Message: err.Error()})
@@ -113,33 +113,33 @@ func looksLikeObject(text []byte) bool {
 }
 
 func refuse(c wire.Command, err *wire.CommandError) Step {
-	return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref, Err: err}.Encode()}
+	return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref, Err: err}}
 }
 
 // ConcludeRefresh returns the reply to a Refresh: when the new token expires, and
 // the topics that ended with the old one; or what Conclude says of err.
-func ConcludeRefresh(c wire.Command, expires time.Time, ended []string, err error) []byte {
+func ConcludeRefresh(c wire.Command, expires time.Time, ended []string, err error) wire.Reply {
 	if err != nil {
 		return Conclude(c, err)
 	}
-	return wire.Reply{Ref: c.Ref, ExpiresAt: expires, Ended: ended}.Encode()
+	return wire.Reply{Ref: c.Ref, ExpiresAt: expires, Ended: ended}
 }
 
 // Conclude returns the reply to a Subscribe or Unsubscribe that ended with err,
 // nil when it was done. A *wire.CommandError in err's chain is shown to the
 // client; of any other error it learns only that there was one.
-func Conclude(c wire.Command, err error) []byte {
+func Conclude(c wire.Command, err error) wire.Reply {
 	reply := wire.Reply{Ref: c.Ref, Topic: c.Topic}
 	if err != nil {
 		reply.Topic = ""
 		if !errors.As(err, &reply.Err) {
 			reply.Err = &wire.CommandError{Code: wire.CodeInternal, Message: "the command failed; try again"}
 		}
-		return reply.Encode()
+		return reply
 	}
 	if c.Action == wire.ActionSubscribe {
 		recoverable := false
 		reply.Recoverable = &recoverable
 	}
-	return reply.Encode()
+	return reply
 }

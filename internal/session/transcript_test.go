@@ -97,14 +97,14 @@ func react(text string, application bool, outcome string) []string {
 	case session.Application:
 		return []string{"= application"}
 	case session.Answer:
-		return []string{"< " + string(step.Reply)}
+		return []string{"< " + string(step.Reply.Encode())}
 	case session.Subscribe:
-		return []string{"= subscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]))}
+		return []string{"= subscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]).Encode())}
 	case session.Refresh:
 		expires, ended := time.Unix(1800000000, 0), []string{"order:1"}
-		return []string{"= refresh " + step.Token + suffix, "< " + string(session.ConcludeRefresh(step.Command, expires, ended, outcomes[outcome]))}
+		return []string{"= refresh " + step.Token + suffix, "< " + string(session.ConcludeRefresh(step.Command, expires, ended, outcomes[outcome]).Encode())}
 	case session.Unsubscribe:
-		return []string{"= unsubscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]))}
+		return []string{"= unsubscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]).Encode())}
 	}
 	return nil
 }

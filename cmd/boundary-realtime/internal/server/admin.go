@@ -7,15 +7,16 @@ import (
 	"net/http/pprof"
 	"strings"
 
-	"boundary-app.org/realtime"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
 // adminHandler answers operators: on loopback whoever is on this machine, else
 // the holders of an API key. Health is no secret.
-func (s *Server) adminHandler(apiKeys []string) http.Handler {
-	inner := operations(s.svc)
+func (s *Server) adminHandler(apiKeys []string, figures ...prometheus.Collector) http.Handler {
+	inner := operations(api.Metrics(s.svc, figures...))
 	local := config.IsLoopback(s.admin.listener.Addr().String())
 	if !local {
 		inner = keyHolders(apiKeys, inner)
@@ -31,9 +32,9 @@ func (s *Server) adminHandler(apiKeys []string) http.Handler {
 
 // operations shows metrics and profiles. The profiler is wired by hand, for its
 // package puts it on a mux that is everybody's.
-func operations(svc *realtime.Service) http.Handler {
+func operations(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", api.Metrics(svc))
+	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

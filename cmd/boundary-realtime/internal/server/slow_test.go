@@ -33,11 +33,12 @@ func TestSlowRequests(t *testing.T) {
 	for _, test := range []struct {
 		name, begin, then string
 		cutAfter          time.Duration
+		counted           uint64
 	}{
-		{"nothing", "", "", headerTimeout},
-		{"an octet a second", "", "G", headerTimeout},
-		{"header fields a second", "GET / HTTP/1.1\r\nHost: h\r\n", "A: b\r\n", headerTimeout},
-		{"a body a second", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n", "b", requestTimeout},
+		{"nothing", "", "", headerTimeout, 1},
+		{"an octet a second", "", "G", headerTimeout, 1},
+		{"header fields a second", "GET / HTTP/1.1\r\nHost: h\r\n", "A: b\r\n", headerTimeout, 1},
+		{"a body a second", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n", "b", requestTimeout, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,6 +48,8 @@ func TestSlowRequests(t *testing.T) {
 					t.Fatal(err)
 				}
 				e.http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+				var openings openings
+				openings.watch(&e.http)
 				in := pipes{make(chan net.Conn)}
 				served := make(chan error, 1)
 				go func() { served <- e.http.Serve(in) }()
@@ -73,6 +76,11 @@ func TestSlowRequests(t *testing.T) {
 					t.Error(err)
 				}
 				<-served
+				openings.mu.Lock()
+				defer openings.mu.Unlock()
+				if n := openings.cut.Load(); n != test.counted || len(openings.waiting) != 0 {
+					t.Errorf("%v were counted, want %v; %d are waited for", n, test.counted, len(openings.waiting))
+				}
 			})
 		})
 	}
