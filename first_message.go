@@ -14,9 +14,9 @@ import (
 
 // What a client may do before it has said who it is.
 const (
-	firstMessageTime   = 5 * time.Second // from the upgrade on
-	firstMessageSize   = 16 << 10
-	firstMessageFrames = 64 // pings for the most part; a client needs one frame
+	firstMessageTime     = 5 * time.Second // from the upgrade on
+	firstMessageSize     = 16 << 10
+	firstMessageControls = 64 // frames: pings for the most part, and a client needs none
 
 	// verifyTime is how long its token may then take to be verified.
 	verifyTime = 10 * time.Second
@@ -38,6 +38,7 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, h socket.H
 	defer s.opening.Done()
 	conn, buffered, ok := e.hijack(w)
 	if !ok {
+		cannotUpgrade(w)
 		leave()
 		return
 	}
@@ -130,7 +131,7 @@ func (c *stranger) readToken(input []byte) (token string, rest []byte, why *refu
 	}
 	limits := socket.Config{MaxMessage: firstMessageSize}
 	buf := make([]byte, 1<<10)
-	for frames := 0; frames < firstMessageFrames; {
+	for controls := 0; controls < firstMessageControls; {
 		event, rest, err := c.reader.Next(&limits, c.handshake.Deflate, input)
 		switch {
 		case err != nil:
@@ -150,9 +151,9 @@ func (c *stranger) readToken(input []byte) (token string, rest []byte, why *refu
 			return "", nil, why
 		}
 		input = rest
-		frames++
+		controls++
 	}
-	flood := refuse("first_message", 0, wire.CloseTooManyRequests, "too many frames before the first message")
+	flood := refuse("first_message", 0, wire.CloseTooManyRequests, "too many pings before the first message")
 	return "", nil, &flood
 }
 

@@ -207,7 +207,7 @@ func TestWhatIsNoFirstMessage(t *testing.T) {
 		"compressed":       {socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(strings.Repeat("x", 999)), [4]byte{1}), 1002, "compressed frame without permessage-deflate"},
 		"a close":          {masked(nil, socket.OpClose, "\x0b\xb8bye"), 3000, ""},
 		"a close, no code": {masked(nil, socket.OpClose, ""), 1005, ""},
-		"pings only":       {[]byte(strings.Repeat(string(masked(nil, socket.OpPing, "")), 64)), 4013, "too many frames before the first message"},
+		"pings only":       {[]byte(strings.Repeat(string(masked(nil, socket.OpPing, "")), 64)), 4013, "too many pings before the first message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

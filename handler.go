@@ -193,32 +193,27 @@ func (e *endpoint) refuse(w http.ResponseWriter, h socket.Handshake, why refusal
 		why.answer.ServeHTTP(w, nil)
 		return
 	}
-	if err := closeAtOnce(w, h, why.code, why.answer.Text); err != nil {
-		e.service.log.Debug("a refusal could not be sent", "error", err)
+	// To upgrade and close at once is the only way to tell a browser why.
+	conn, _, ok := e.hijack(w)
+	if !ok {
+		why.answer.ServeHTTP(w, nil)
+		return
 	}
+	e.sayLast(conn, socket.AppendClose(h.AppendResponse(nil), uint16(why.code), why.answer.Text))
 }
 
 // refusalTime bounds how long a refused client is spoken to.
 const refusalTime = time.Second
 
-// closeAtOnce upgrades and closes: the only way to tell a browser why.
-func closeAtOnce(w http.ResponseWriter, h socket.Handshake, code CloseCode, reason string) error {
-	conn, _, err := socket.Hijack(w)
-	if err != nil {
-		return fmt.Errorf("realtime: refuse with a code: %w", err)
-	}
-	return sayLast(conn, socket.AppendClose(h.AppendResponse(nil), uint16(code), reason))
-}
-
 // sayLast writes the last a client hears, and closes.
-func sayLast(conn net.Conn, last []byte) error {
+func (e *endpoint) sayLast(conn net.Conn, last []byte) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(refusalTime))
 	if _, err := conn.Write(last); err != nil {
-		return fmt.Errorf("realtime: refuse: %w", err)
+		e.service.log.Debug("a refusal could not be sent", "error", err)
+		return
 	}
 	waitForEnd(conn)
-	return nil
 }
 
 // waitForEnd reads what a client still sends, a little at the most, so that
@@ -239,6 +234,7 @@ func waitForEnd(conn net.Conn) {
 func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Handshake, id *Identity, source string) {
 	conn, buffered, ok := e.hijack(w)
 	if !ok {
+		cannotUpgrade(w)
 		return
 	}
 	spec := specOf(conn, h, source)
@@ -248,14 +244,18 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, h socket.Hand
 	}
 }
 
-// hijack takes the connection of a request over, or answers that it cannot.
+// hijack takes the connection of a request over. Where it cannot, the request is
+// still to be answered.
 func (e *endpoint) hijack(w http.ResponseWriter) (conn net.Conn, buffered []byte, ok bool) {
 	conn, buffered, err := socket.Hijack(w)
 	if err != nil {
 		e.service.log.Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
-		http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
 	}
 	return conn, buffered, err == nil
+}
+
+func cannotUpgrade(w http.ResponseWriter) {
+	http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
 }
 
 func specOf(conn net.Conn, h socket.Handshake, source string) engine.Spec {
@@ -289,9 +289,7 @@ func drained(subprotocol bool) refusal {
 func (e *endpoint) dismiss(conn net.Conn, before []byte, why refusal) {
 	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
 	e.service.log.Debug("a connection was refused", "reason", why.reason, "code", int(why.code))
-	if err := sayLast(conn, socket.AppendClose(before, uint16(why.code), why.answer.Text)); err != nil {
-		e.service.log.Debug("a refusal could not be sent", "error", err)
-	}
+	e.sayLast(conn, socket.AppendClose(before, uint16(why.code), why.answer.Text))
 }
 
 // ConnectOptions say who connects through an application's own transport:

@@ -303,6 +303,9 @@ func TestMiddleware(t *testing.T) {
 	if status != 500 || text != "this server cannot upgrade connections" || s.ConnectionCount() != 0 {
 		t.Errorf("hidden: %d %q, %d connections", status, text, s.ConnectionCount())
 	}
+	if status, _, text := ask(t, hidden, upgrading("/", "Sec-WebSocket-Protocol", wire.Subprotocol)); status != 400 || !strings.Contains(text, "token") {
+		t.Errorf("hidden, refused with a code: %d %q", status, text)
+	}
 	wrapped := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwrapping{w}, r) })
 	dialPipe(t, wrapped, upgrading(target)).wants("$connected")
 }

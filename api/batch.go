@@ -111,7 +111,7 @@ func parseAddress(data json.RawMessage) (to realtime.Address, err error) {
 			return realtime.Everyone(), parts.isTrue(name)
 		}
 		var target string
-		err = parts.member(name, "a string", &target)
+		err = parts.text(name, "a string", &target)
 		to = kinds[name](target)
 	}
 	return to, err

@@ -58,6 +58,7 @@ func TestAnInvalidEntryOfABatchStopsNoOther(t *testing.T) {
 		{`{"to":{"User":"u1"},"message":{"type":"t"}}`, 400, `unknown name "User"`},
 		{`{"to":{"user":1},"message":{"type":"t"}}`, 400, `"user" must be a string`},
 		{`{"to":{"user":null},"message":{"type":"t"}}`, 400, `"user" must be a string`},
+		{`{"to":{"user":"a\ud800"},"message":{"type":"t"}}`, 400, `"user" has an escape`},
 		{`{"to":{"user":""},"message":{"type":"t"}}`, 400, "invalid target: user: it is empty"},
 		{`{"to":{"topic":"a::b"},"message":{"type":"t"}}`, 400, "invalid topic: it has an empty segment"},
 		{`{"to":{"everyone":false},"message":{"type":"t"}}`, 400, `"everyone" must be true`},

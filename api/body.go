@@ -113,3 +113,20 @@ func (m members) member(name, kind string, value any) error {
 	}
 	return nil
 }
+
+// text is member for a string.
+func (m members) text(name, kind string, value *string) error {
+	raw, ok := m[name]
+	if !ok {
+		return nil
+	}
+	text, err := wire.Text(raw)
+	switch {
+	case errors.Is(err, wire.ErrSurrogate):
+		return badRequest("%q %s", name, err)
+	case err != nil:
+		return badRequest("%q must be %s", name, kind)
+	}
+	*value = text
+	return nil
+}

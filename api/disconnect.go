@@ -76,7 +76,7 @@ func parseCloseOrder(data []byte) (closeOrder, error) {
 	if err := body.member("code", "a number: "+closeCodes, &code); err != nil {
 		return order, err
 	}
-	if err := body.member("reason", "a string", &order.reason); err != nil {
+	if err := body.text("reason", "a string", &order.reason); err != nil {
 		return order, err
 	}
 	if !mayClose(code) {

@@ -3,9 +3,7 @@ package api
 import (
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/wire"
@@ -41,7 +39,7 @@ func parseRevocation(data []byte) (order realtime.Revocation, err error) {
 	if order.Until, err = body.instant("until"); err != nil {
 		return order, err
 	}
-	if err := body.member("reason", "a string", &order.Reason); err != nil {
+	if err := body.text("reason", "a string", &order.Reason); err != nil {
 		return order, err
 	}
 	return order, checkReason(order.Reason)
@@ -60,11 +58,8 @@ func (m members) revoked(order *realtime.Revocation) error {
 		return badRequest(`give one of "user", "connection" and "tokenId"`)
 	}
 	name := given[0]
-	if err := m.member(name, "a string", targets[name]); err != nil {
+	if err := m.text(name, "a string", targets[name]); err != nil {
 		return err
-	}
-	if strings.ContainsRune(*targets[name], utf8.RuneError) {
-		return badRequest("%q holds U+FFFD, or half of a pair of surrogates, which nobody is called; give the name as the token has it", name)
 	}
 	return wire.CheckTarget(name, *targets[name])
 }
@@ -77,7 +72,7 @@ var instants = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-
 func (m members) instant(name string) (at time.Time, err error) {
 	const kind = `a time (RFC 3339) such as "2026-01-02T03:04:05Z"`
 	var text string
-	if err := m.member(name, kind, &text); err != nil || m[name] == nil {
+	if err := m.text(name, kind, &text); err != nil || m[name] == nil {
 		return at, err
 	}
 	at, err = time.Parse(time.RFC3339, text)

@@ -59,9 +59,10 @@ func TestRevocations(t *testing.T) {
 	}
 	s := start(t, realtime.Options{}, api.Options{})
 	s.call(t, "POST", "/v1/revocations", `{"connection":"AAAAAAAAAAAAAAAAAAAAAA"}`).wantDetail(t, http.StatusNotFound, "there is no connection with this id")
-	for _, body := range []string{`{"user":"u\ud800"}`, `{"tokenId":"\udc00x"}`, "{\"user\":\"\uFFFD\"}"} {
-		s.call(t, "POST", "/v1/revocations", body).wantDetail(t, http.StatusBadRequest, "give the name as the token has it")
+	for _, body := range []string{`{"user":"u\ud800"}`, `{"tokenId":"\udc00x"}`} {
+		s.call(t, "POST", "/v1/revocations", body).wantDetail(t, http.StatusBadRequest, "a character was broken on its way")
 	}
+	s.call(t, "POST", "/v1/revocations", "{\"user\":\"\uFFFD\"}").wantText(t, http.StatusOK, `{"disconnected":0}`)
 	s.call(t, "GET", "/v1/revocations", "").wantDetail(t, http.StatusMethodNotAllowed, "this path takes POST")
 }
 

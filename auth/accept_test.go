@@ -101,6 +101,11 @@ func TestAcceptOddTokens(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, id, err)
 		}
 	}
+	for _, token := range []string{hs256(`{"sub":"\ufffd","exp":4e9}`), hs256("{\"sub\":\"\uFFFD\",\"exp\":4e9}")} {
+		if id, err := j.Verify(t.Context(), token); err != nil || id.UserID != "\uFFFD" {
+			t.Errorf("%v, %v: want U+FFFD, however it is written", id, err)
+		}
+	}
 }
 
 // Keys that a token brings are not read, so they cannot spoil a good one.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"iter"
 	"unicode/utf8"
+
+	"boundary-app.org/realtime/wire"
 )
 
 // maxMembers bounds the work of finding duplicate names.
@@ -16,7 +18,6 @@ var (
 	errDuplicate = errors.New("a name occurs twice (RFC 7519, section 4)")
 	errMembers   = errors.New("more than 256 names")
 	errNotString = errors.New("not a string")
-	errSurrogate = errors.New("an escape is not a character")
 	errNotList   = errors.New("not a list")
 )
 
@@ -91,16 +92,8 @@ func text(value []byte) ([]byte, error) {
 	if bytes.IndexByte(value, '\\') < 0 {
 		return value[1 : len(value)-1], nil
 	}
-	var s string
-	if err := json.Unmarshal(value, &s); err != nil {
-		return nil, err
-	}
-	// Lone surrogates all decode to this one character: different users would
-	// become the same.
-	if bytes.ContainsRune([]byte(s), utf8.RuneError) {
-		return nil, errSurrogate
-	}
-	return []byte(s), nil
+	s, err := wire.Text(value)
+	return []byte(s), err
 }
 
 // elements yields the elements of a valid JSON array as sent.

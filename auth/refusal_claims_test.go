@@ -162,6 +162,7 @@ func badClaims() []refusal {
 		{"sub with DEL", with("sub", "a\x7f"), ReasonSubject},
 		{"sub with C1", with("sub", "a\u0085"), ReasonSubject},
 		{"sub with lone surrogate", hs256(`{"sub":"a\ud800","exp":4000000000}`), ReasonSubject},
+		{"sub with halves in the wrong order", hs256(`{"sub":"\udc00\ud800","exp":4000000000}`), ReasonSubject},
 		{"sub number", with("sub", 42), ReasonSubject},
 		{"sub true", with("sub", true), ReasonSubject},
 		{"sub list", with("sub", []string{"u1"}), ReasonSubject},

@@ -128,28 +128,36 @@ func parseToken(data []byte, action string) (token string, ref json.RawMessage, 
 }
 
 func stringOf(raw json.RawMessage) (text string, ok bool) {
-	ok = len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil
-	return text, ok
+	text, err := Text(raw)
+	return text, err == nil
 }
 
 // set reads one member. Names are compared exactly, which encoding/json does not.
 func (c *Command) set(name string, raw json.RawMessage) (err error) {
 	switch name {
 	case "action":
-		err = json.Unmarshal(raw, &c.Action)
+		c.Action, err = textOrNull(raw)
 	case "topic":
-		err = json.Unmarshal(raw, &c.Topic)
+		c.Topic, err = textOrNull(raw)
 	case "since":
-		err = json.Unmarshal(raw, &c.Since)
+		c.Since, err = textOrNull(raw)
 	case "ref":
 		c.Ref = raw
 	default:
 		return fmt.Errorf("the name %.64q is not known; use action, topic, ref or since", name)
 	}
 	if err != nil {
-		return fmt.Errorf("%q must be a string", name)
+		return fmt.Errorf("%q %w", name, err)
 	}
 	return nil
+}
+
+// textOrNull is Text, but null counts as absent.
+func textOrNull(raw json.RawMessage) (string, error) {
+	if string(raw) == "null" {
+		return "", nil
+	}
+	return Text(raw)
 }
 
 func malformed(err error) *CommandError {

@@ -63,6 +63,7 @@ func TestParseCommandRefuses(t *testing.T) {
 		`{"action":7,"ref":1}`:                                      `1`,
 		`{"action":"a","topic":[],"ref":1}`:                         `1`,
 		`{"action":"a","since":1,"ref":1}`:                          `1`,
+		`{"action":"subscribe","topic":"a\udfff","ref":1}`:          `1`,
 		`{"action":"ping","ref":null}`:                              ``,
 		`{"action":"ping","ref":true}`:                              ``,
 		`{"action":"ping","ref":[1]}`:                               ``,
