@@ -120,17 +120,18 @@ func (s *jwks) close() {
 }
 
 // key returns the key with this id, or the only key when kid is empty. It waits
-// for a fetch where there is no set yet, or none that knows the id.
+// for a fetch where there is no set yet, or none that knows the id. When that
+// fetch failed, nobody knows whether the key is good.
 func (s *jwks) key(ctx context.Context, kid string) (*key, error) {
-	set := s.set.Load()
-	if set == nil || kid != "" && set.find(kid) == nil {
-		if err := s.refresh(ctx); err != nil {
-			return nil, err
-		}
-		set = s.set.Load()
+	if set := s.set.Load(); set.knows(kid) {
+		return set.choose(kid)
 	}
-	if set == nil {
-		return nil, fmt.Errorf("%w: fetch key set: %w", ErrUnavailable, s.lastFailure())
+	if err := s.refresh(ctx); err != nil {
+		return nil, err
+	}
+	set := s.set.Load()
+	if failure := s.lastFailure(); set == nil || failure != nil && !set.knows(kid) {
+		return nil, fmt.Errorf("%w: fetch key set: %w", ErrUnavailable, failure)
 	}
 	return set.choose(kid)
 }

@@ -332,6 +332,11 @@ func TestLastGoodSetIsKept(t *testing.T) {
 				time.Sleep(2 * refreshEvery)
 				synctest.Wait()
 				wantReason(t, j, signed("RS256", "a", rsaKey()), "")
+				// Whether this key is good nobody knows until the issuer answers again.
+				wantReason(t, j, signed("RS256", "b", rsaKey()), ReasonUnavailable)
+				id.publish(jwk("a", rsaKey().Public(), ""))
+				time.Sleep(refreshEvery)
+				synctest.Wait()
 				wantReason(t, j, signed("RS256", "b", rsaKey()), ReasonKey)
 			})
 		})

@@ -89,6 +89,10 @@ func (s *keySet) find(kid string) *key {
 	return nil
 }
 
+// knows reports whether the set has a key with this id, or none is asked for. A
+// nil set knows nothing.
+func (s *keySet) knows(kid string) bool { return s != nil && (kid == "" || s.find(kid) != nil) }
+
 // choose returns the key for a token that names kid, or names none.
 func (s *keySet) choose(kid string) (*key, error) {
 	if kid == "" {
