@@ -10,11 +10,19 @@ import (
 // two nodes make the same one.
 type ID [16]byte
 
-// NewID returns a new random id.
+// NewID returns a new random id. Its String does not begin with a dash, so that
+// no command takes it for a flag.
 func NewID() (id ID) {
-	_, _ = rand.Read(id[:]) // never fails, by its contract
-	return id
+	for {
+		_, _ = rand.Read(id[:]) // never fails, by its contract
+		if id[0]>>2 != dash {
+			return id
+		}
+	}
 }
+
+// dash is what "-" stands for in base64url (RFC 4648, section 5).
+const dash = 62
 
 // String returns the id as clients and back ends see it: 22 URL-safe characters.
 func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
