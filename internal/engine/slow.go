@@ -74,6 +74,10 @@ func (s *shard) lags(c *Conn) bool {
 	return c.out != nil && c.state == open && s.tick()-c.out.since >= ticks(lagTime)
 }
 
+// spare is how many more topics than chunks a backlog may know before those whose
+// message has left are forgotten.
+const spare = 64
+
 // supersede gives a connection that lags only the last message of a fanout, in
 // place of what waits of its topic.
 func (s *shard) supersede(c *Conn, f *fanout) {
@@ -81,6 +85,9 @@ func (s *shard) supersede(c *Conn, f *fanout) {
 	if b.latest == nil {
 		b.latest = map[*group]int{}
 		s.conflate(c)
+	}
+	if len(b.latest) > 2*len(b.chunks)+spare { // most of it has been written
+		b.find()
 	}
 	if at, waits := b.latest[g]; waits && s.kill(c, at-b.left) {
 		dropped++
