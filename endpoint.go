@@ -66,8 +66,8 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 	if s.isRevoked(id) { // since it was admitted
 		c.expel(defaultRevoked)
 	}
+	defer func() { c.core.Open(c.connected(id)) }() // also when OnOpen ends its goroutine
 	e.onOpen(ctx, c)
-	c.core.Open(c.connected(id))
 	return c, nil
 }
 
@@ -146,15 +146,28 @@ func (e *endpoint) authorize(c *Conn, topic string) error {
 var errPanicked = errors.New("the application's callback panicked")
 
 // call runs an application's callback. A panic is logged with its stack and
-// does not leave this function.
+// does not leave this function. Nothing keeps runtime.Goexit in: it is logged,
+// and what must happen all the same is up to the caller's deferred functions.
 func (e *endpoint) call(name string, callback func()) (panicked bool) {
+	returned := false
 	defer func() {
-		if reason := recover(); reason != nil {
-			panicked = true
-			e.service.metrics.CallbackPanics.Inc()
-			e.service.log.Error("a callback panicked", "callback", name, "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+		reason := recover()
+		if returned {
+			return
 		}
+		panicked = true
+		e.service.metrics.CallbackPanics.Inc()
+		e.service.log.Error("a callback panicked", "callback", name, "panic", panicText(reason), "stack", string(debug.Stack()))
 	}()
 	callback()
+	returned = true
 	return false
+}
+
+// panicText says what was recovered: nothing, when there was no panic.
+func panicText(reason any) string {
+	if reason == nil {
+		return "it called runtime.Goexit, as t.FailNow does"
+	}
+	return fmt.Sprint(reason)
 }

@@ -107,9 +107,17 @@ func (l *listener) offer(body []byte) bool {
 }
 
 func (l *listener) work() {
+	done := false
+	defer func() {
+		if !done { // fn has ended its goroutine (runtime.Goexit)
+			l.service.log.Error("a listener failed", "topic", l.topic, "error", panicText(nil))
+			l.service.listeners.running.Go(l.work)
+		}
+	}()
 	for {
 		body, ok := l.take()
 		if !ok {
+			done = true
 			return
 		}
 		if err := l.call(body); err != nil {

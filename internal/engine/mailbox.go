@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"boundary-app.org/realtime/internal/socket"
+)
 
 // Marks at which a connection is no longer read, and read again.
 const (
@@ -94,12 +98,22 @@ func (c *Conn) startMail() {
 	go c.workMail()
 }
 
-// workMail makes the calls until there are none left.
+// workMail makes the calls until there are none left. A call that ends its
+// goroutine (runtime.Goexit) ends the connection, and the next ones are made all
+// the same: the last of them is the handler's Closed.
 func (c *Conn) workMail() {
-	defer c.shard.engine.workers.Done()
+	done := false
+	defer func() {
+		if !done {
+			c.Close(socket.CloseInternal, "internal error")
+			c.startMail()
+		}
+		c.shard.engine.workers.Done()
+	}()
 	for {
 		m, ok := c.nextMail()
 		if !ok {
+			done = true
 			return
 		}
 		switch {

@@ -150,19 +150,23 @@ func (s *shard) flushOffLoop(c *Conn) {
 	}
 	o.writing, o.since = true, s.tick()
 	var frames [][]byte
-	for len(b.chunks) > 0 && (len(frames) == 0 || b.flying+len(b.chunks[0].data) <= pieceSize) {
+	for len(b.chunks) > 0 {
 		if ch := b.chunks[0]; ch.data != nil {
+			if len(frames) > 0 && b.flying+len(ch.data) > pieceSize {
+				break
+			}
 			b.flying += ch.cost()
 			frames = append(frames, ch.data)
 		}
-		b.pop()
+		b.pop() // also what is dead, behind the last that is taken
 	}
 	if len(b.chunks) == 0 {
 		c.flags &^= flagPingWaits
 	}
 	s.engine.workers.Go(func() {
-		err := o.link.write(frames)
-		s.post(task{run: (*shard).wrote, conn: c, arg: err})
+		err := errPanicked // unless the link returns
+		defer func() { s.post(task{run: (*shard).wrote, conn: c, arg: err}) }()
+		err = o.link.write(frames)
 	})
 }
 
@@ -259,14 +263,19 @@ type transportLink struct {
 
 // guard runs one call of the application's.
 func (l *transportLink) guard(name string, call func() error) (err error) {
+	returned := false
 	defer func() {
-		if reason := recover(); reason != nil {
-			l.engine.metrics.CallbackPanics.Inc()
-			l.engine.log.Error("a transport panicked", "call", name, "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
-			err = errPanicked
+		reason := recover() // nil: runtime.Goexit
+		if returned {
+			return
 		}
+		l.engine.metrics.CallbackPanics.Inc()
+		l.engine.log.Error("a transport panicked", "call", name, "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+		err = errPanicked
 	}()
-	return call()
+	err = call()
+	returned = true
+	return err
 }
 
 var errPanicked = errors.New("the transport panicked")
