@@ -143,3 +143,21 @@ func TestOwnProtocol(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be sent is refused, and costs nothing.
+func TestWriteRefuses(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	c := s.dial(t, user("u1"))
+	conn := s.Connection(c.id)
+	huge := make([]byte, 1<<20)
+	for want, err := range map[error]error{
+		realtime.ErrInvalidMessage: conn.Write([]byte("a\xff")),
+		realtime.ErrTooLarge:       errors.Join(conn.Write(huge), conn.WriteBinary(huge)),
+	} {
+		if !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	c.wantsNothing()
+}

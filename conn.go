@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/session"
@@ -75,16 +76,35 @@ func (c *Conn) Send(m Message) error {
 }
 
 // Write sends text as it is, as one text frame: for applications that speak a
-// protocol of their own. It does not wait for the client.
+// protocol of their own. It does not wait for the client. The error matches
+// ErrInvalidMessage when text is not valid UTF-8, ErrTooLarge when it would not
+// find room in Limits.Backlog, or ErrClosed.
 func (c *Conn) Write(text []byte) error {
+	if !utf8.Valid(text) {
+		return fmt.Errorf("realtime: write: %w: it is not valid UTF-8; use WriteBinary for octets", ErrInvalidMessage)
+	}
+	if err := c.fits(text); err != nil {
+		return err
+	}
 	if !c.core.Send(text) {
 		return fmt.Errorf("realtime: write: %w", ErrClosed)
 	}
 	return nil
 }
 
-// WriteBinary is Write with a binary frame.
+// fits refuses what even a client that keeps up could not be sent.
+func (c *Conn) fits(data []byte) error {
+	if limit := c.endpoint.service.opts.Limits.Backlog - frameCost; len(data) > limit {
+		return fmt.Errorf("realtime: write: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)
+	}
+	return nil
+}
+
+// WriteBinary is Write with a binary frame, and any octets.
 func (c *Conn) WriteBinary(data []byte) error {
+	if err := c.fits(data); err != nil {
+		return err
+	}
 	if !c.core.SendBinary(data) {
 		return fmt.Errorf("realtime: write: %w", ErrClosed)
 	}

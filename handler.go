@@ -306,6 +306,9 @@ type ConnectOptions struct {
 // the token is refused; where it was revoked only just now, the Transport has been
 // told to close, and OnOpen may have run.
 func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions) (*Conn, error) {
+	if t == nil {
+		return nil, errors.New("realtime: connect: there is no transport")
+	}
 	e := s.endpoint(opts.HandlerOptions)
 	id := opts.Identity
 	if id == nil {

@@ -61,7 +61,7 @@ func (s *Service) drain(ctx context.Context) error {
 		return fmt.Errorf("realtime: shutdown: callbacks of the application have not returned: %w", ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("realtime: shutdown: %d connections were cut: %w", left, err)
+		return fmt.Errorf("realtime: shutdown: %d connections had not ended: %w", left, err)
 	}
 	return nil
 }
