@@ -168,8 +168,11 @@ func testList(alice *tab) {
 	shown(0)
 	alice.click("#pause")
 	shown(1)
-	alice.eval(`(async () => { for (let i = 0; i < 520; i++) await fetch("/v1/users/alice/messages",
-		{method: "POST", headers: {"Content-Type": "application/json", Authorization: document.querySelector("#curl").textContent.match(/Bearer [^']+/)[0]}, body: '{"type":"n","i":' + i + "}"}); })()`)
+	alice.eval(`void fetch("/v1/batch", {
+		method: "POST",
+		headers: {"Content-Type": "application/json", Authorization: document.querySelector("#curl").textContent.match(/Bearer [^']+/)[0]},
+		body: JSON.stringify({messages: Array.from({length: 520}, (_, i) => ({to: {user: "alice"}, message: {type: "n", i}}))}),
+	})`)
 	alice.becomes(`document.querySelector("#count").textContent === "521"`)
 	shown(500)
 	alice.expectText("#messages li pre", "{\n  \"i\": 519\n}")

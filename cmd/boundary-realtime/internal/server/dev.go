@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"mime"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/page"
+	"boundary-app.org/realtime/wire"
 )
 
 // devMode gives tokens to whoever asks on this machine.
@@ -111,7 +113,8 @@ func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only the page of this server may ask, with JSON", http.StatusForbidden)
 		return
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSession)).Decode(&ask); err != nil {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSession))
+	if err != nil || wire.CheckStrict(body) != nil || json.Unmarshal(body, &ask) != nil {
 		http.Error(w, `send {"user": "alice", "roles": ["admin"]}`, http.StatusBadRequest)
 		return
 	}
@@ -120,7 +123,12 @@ func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
 		Token  string `json:"token,omitempty"`
 	}{APIKey: d.apiKey}
 	if ask.User != "" {
-		var err error
+		for _, name := range append(ask.Roles, ask.User) {
+			if err := wire.CheckTarget("user or role", name); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
 		if answer.Token, err = d.token(ask.User, ask.Roles, time.Now()); err != nil {
 			http.Error(w, fmt.Sprintf("no token: %v", err), http.StatusInternalServerError)
 			return

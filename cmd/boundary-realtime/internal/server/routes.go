@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"path"
 	"strings"
 
 	"boundary-app.org/realtime/api"
@@ -19,12 +20,16 @@ func (s *Server) publicHandler(apiKeys []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect what it finds unclean in a path of the API,
 		// which has an answer of its own.
-		if strings.HasPrefix(r.URL.Path, "/v1/") || r.URL.Path == "/openapi.json" {
+		if isCall(r.URL.Path) || isCall(path.Clean(r.URL.Path)) {
 			calls.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+func isCall(path string) bool {
+	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/openapi.json"
 }
 
 func (s *Server) addHealth(mux *http.ServeMux) {

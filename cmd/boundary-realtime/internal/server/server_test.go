@@ -110,6 +110,9 @@ func TestWhatAnswersWhere(t *testing.T) {
 		{"/openapi.json", 200, 404, 200, 404},
 		{"/v1/connections", 401, 404, 401, 404},
 		{"/v1//connections", 401, 307, 401, 307},
+		{"//v1/connections", 401, 307, 401, 307},
+		{"/x/../v1/connections", 401, 307, 401, 307},
+		{"/v1", 401, 404, 401, 404},
 		{"/ws", 400, 404, 400, 404},
 		{"/metrics", 404, 200, 404, 200},
 		{"/debug/pprof/", 404, 200, 404, 200},
@@ -197,6 +200,9 @@ func TestDevSession(t *testing.T) {
 		{"without a type", good, "", url, "", 403},
 		{"a name that points here", good, "application/json", "http://evil.example:" + port, "evil.example:" + port, 403},
 		{"not JSON", "user=bob", "application/json", url, "", 400},
+		{"more than JSON", good + " x", "application/json", url, "", 400},
+		{"a user that cannot be", `{"user":"a\u0000"}`, "application/json", url, "", 400},
+		{"a role that cannot be", `{"user":"a","roles":[""]}`, "application/json", url, "", 400},
 		{"long", `{"user":"` + strings.Repeat("a", 5000) + `"}`, "application/json", url, "", 400},
 	}
 	for _, test := range tests {
