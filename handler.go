@@ -10,6 +10,7 @@ import (
 
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
@@ -22,24 +23,24 @@ import (
 // has; the connection keeps neither goroutine nor buffers of the HTTP server.
 func (s *Service) Handler(opts HandlerOptions) http.Handler {
 	e := s.endpoint(opts)
-	origins, useless := newOrigins(opts.AllowedOrigins)
+	pages, useless := origin.NewPages(opts.AllowedOrigins)
 	if len(useless) > 0 {
 		s.log.Warn("no browser has such an origin: write scheme, host and port alone, as https://app.example.com", "origins", useless)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, origins) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, pages) })
 }
 
-func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, origins origins) {
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, pages origin.Pages) {
 	handshake, refused := e.handshake(r)
 	if refused != nil && r.Header.Get("Upgrade") != "" || r.Method != http.MethodGet {
 		e.refuse(w, handshake, refusal{reason: "handshake", answer: refused})
 		return
 	}
-	if !origins.allow(r) {
+	if !pages.Allow(r) {
 		e.refuse(w, socket.Handshake{}, refuse("origin", http.StatusForbidden, 0, "this origin may not connect"))
 		return
 	}
-	source := e.source(r)
+	source := origin.Proxies(e.opts.TrustedProxies).Source(r)
 	if err := e.service.engine.Admits(source, ""); err != nil {
 		e.refuse(w, handshake, crowded(err))
 		return
@@ -66,11 +67,6 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, origins origins
 		return
 	}
 	e.upgrade(w, r, handshake, id, source)
-}
-
-// source names the network a request comes from, where its connections count.
-func (e *endpoint) source(r *http.Request) string {
-	return source(proxies(e.opts.TrustedProxies).client(r))
 }
 
 // crowded is the refusal of a connection too many.

@@ -10,6 +10,7 @@ import (
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/internal/metrics"
 	"boundary-app.org/realtime/wire"
 )
@@ -235,6 +236,6 @@ type HandlerOptions struct {
 
 func (o HandlerOptions) withDefaults() HandlerOptions {
 	setDefault(&o.TokenParam, "token")
-	o.TrustedProxies = unmapped(o.TrustedProxies)
+	o.TrustedProxies = origin.NewProxies(o.TrustedProxies)
 	return o
 }

@@ -124,3 +124,6 @@ func (c *Conn) Info() ConnectionInfo {
 	}
 	return info
 }
+
+// Limits returns the limits in force, with the defaults filled in.
+func (s *Service) Limits() Limits { return s.opts.Limits }

@@ -1,4 +1,4 @@
-package realtime
+package origin
 
 import (
 	"net/http"
@@ -7,26 +7,27 @@ import (
 	"unicode/utf8"
 )
 
-// origins decides from which pages a browser may connect (RFC 6455 section
-// 10.2, RFC 6454). Values are compared whole: no patterns, no suffixes.
-type origins map[string]bool
+// Pages are those from which a browser may connect (RFC 6455 section 10.2, RFC
+// 6454): origins, which are compared whole, without patterns and suffixes.
+type Pages map[string]bool
 
-// newOrigins returns also those of allowed that no browser ever sends.
-func newOrigins(allowed []string) (o origins, useless []string) {
-	o = origins{}
+// NewPages returns the pages of these origins; without any, those of the host that
+// is asked. Useless are the origins that no browser ever sends.
+func NewPages(allowed []string) (p Pages, useless []string) {
+	p = Pages{}
 	for _, origin := range allowed {
 		canonical := canonicalOrigin(origin)
 		if canonical == "" {
 			useless = append(useless, origin)
 		}
-		o[canonical] = true // also of useless ones: the list is not empty
+		p[canonical] = true // also of useless ones: the list is not empty
 	}
-	return o, useless
+	return p, useless
 }
 
-// allow reports whether the request's Origin is allowed. A client without one
+// Allow reports whether the request's Origin is allowed. A client without one
 // is no browser: it has to bring a token itself, and a page cannot make it.
-func (o origins) allow(r *http.Request) bool {
+func (p Pages) Allow(r *http.Request) bool {
 	values := r.Header["Origin"]
 	switch len(values) {
 	case 0:
@@ -39,8 +40,8 @@ func (o origins) allow(r *http.Request) bool {
 	if origin == "" {
 		return false
 	}
-	if len(o) > 0 {
-		return o[origin]
+	if len(p) > 0 {
+		return p[origin]
 	}
 	return origin == canonicalOrigin(scheme(r)+"://"+r.Host)
 }

@@ -1,4 +1,4 @@
-package realtime
+package origin
 
 import (
 	"net/http"
@@ -7,15 +7,30 @@ import (
 	"strings"
 )
 
-// proxies are the networks whose word about the address of a client counts.
-type proxies []netip.Prefix
+// Proxies are the networks whose word about the address of a client counts.
+type Proxies []netip.Prefix
+
+// Source names the network that a request comes from, whose connections are
+// counted together: an IPv4 address, or the /64 of an IPv6 address, all of which
+// one client has. Requests without an address have one source.
+func (p Proxies) Source(r *http.Request) string {
+	a := p.client(r)
+	switch {
+	case !a.IsValid():
+		return noAddress
+	case a.Is6():
+		b := a.As16()
+		return string(b[:8])
+	}
+	return string(a.AsSlice())
+}
 
 // client returns the address that a request comes from: the one at the other end
 // of the connection or, when that is a proxy of ours, the one that the proxy
 // says, the last in X-Forwarded-For, and so on from proxy to proxy. What stands
 // further left was written by the client itself. The address is not valid when
 // the connection has none.
-func (p proxies) client(r *http.Request) netip.Addr {
+func (p Proxies) client(r *http.Request) netip.Addr {
 	at, _ := parseHop(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for ; len(hops) > 0 && p.trusts(at); hops = hops[:len(hops)-1] {
@@ -28,9 +43,9 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return at
 }
 
-// unmapped writes IPv4 networks that are written as networks of IPv6 as what they
+// NewProxies writes IPv4 networks that are written as networks of IPv6 as what they
 // are: addresses are compared in this form.
-func unmapped(networks []netip.Prefix) (plain []netip.Prefix) {
+func NewProxies(networks []netip.Prefix) (plain Proxies) {
 	for _, n := range networks {
 		if n.Addr().Is4In6() && n.Bits() >= 96 {
 			n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
@@ -40,7 +55,7 @@ func unmapped(networks []netip.Prefix) (plain []netip.Prefix) {
 	return plain
 }
 
-func (p proxies) trusts(a netip.Addr) bool {
+func (p Proxies) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
 }
 
@@ -57,16 +72,3 @@ func parseHop(text string) (a netip.Addr, ok bool) {
 
 // noAddress is the source of all requests that have none.
 const noAddress = "-"
-
-// source names the network whose connections are counted together: an IPv4
-// address, or the /64 of an IPv6 address, all of which one client has.
-func source(a netip.Addr) string {
-	switch {
-	case !a.IsValid():
-		return noAddress
-	case a.Is6():
-		b := a.As16()
-		return string(b[:8])
-	}
-	return string(a.AsSlice())
-}
