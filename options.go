@@ -10,8 +10,8 @@ import (
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/engine"
-	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/internal/metrics"
+	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/wire"
 )
 
