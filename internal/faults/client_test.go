@@ -89,7 +89,7 @@ func upgrade(conn net.Conn, token string, protocols ...string) (*client, error) 
 }
 
 // slack is what a ping may be late by on a machine with much to do.
-const slack = 3 * time.Second
+const slack = 5 * time.Second
 
 // opening returns the request of an opening handshake.
 func opening(token string, protocols []string) (request *http.Request, key string) {
