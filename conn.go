@@ -92,7 +92,7 @@ func (c *Conn) Write(text []byte) error {
 	return nil
 }
 
-// fits refuses what even a client that keeps up could not be sent.
+// fits refuses what a client gets or is closed for, as fast as it happens to be.
 func (c *Conn) fits(data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.Backlog - frameCost; len(data) > limit {
 		return fmt.Errorf("realtime: write: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)
@@ -169,10 +169,9 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 
 // reply answers a command.
 func (c *Conn) reply(r wire.Reply) {
-	if r.Err != nil {
+	if c.core.Send(r.Encode()) && r.Err != nil {
 		c.endpoint.service.metrics.CommandErrors.WithLabelValues(r.Err.Code).Inc()
 	}
-	c.core.Send(r.Encode())
 }
 
 // Closed is the end.

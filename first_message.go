@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"boundary-app.org/realtime/internal/socket"
@@ -43,24 +44,28 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, h socket.H
 		return
 	}
 	c := &stranger{Conn: conn, endpoint: e, handshake: h, source: source}
-	c.welcome(r.Context(), buffered, leave)
+	c.welcome(r.Context(), buffered, sync.OnceFunc(leave))
 }
 
 // welcome makes the client a connection, or dismisses it.
 func (c *stranger) welcome(values context.Context, input []byte, leave func()) {
 	e := c.endpoint
+	defer leave()
+	failed := refuse("internal", 0, wire.CloseInternalError, "internal error")
+	why := &failed // when the Verifier ends its goroutine
+	defer func() {
+		if why != nil {
+			e.dismiss(c.Conn, nil, *why)
+		}
+	}()
 	id, rest, why := c.introduce(opening{e.service.arriving, values}, input)
 	if why != nil {
-		e.dismiss(c.Conn, nil, *why)
-		leave()
 		return
 	}
 	leave() // however long OnOpen takes
 	spec := specOf(c.Conn, c.handshake, c.source)
 	spec.Buffered = rest
-	if why := e.begin(values, id, spec); why != nil {
-		e.dismiss(c.Conn, nil, *why)
-	}
+	why = e.begin(values, id, spec)
 }
 
 // enter counts a client in that has yet to say who it is, until leave is called.
@@ -69,7 +74,7 @@ func (s *Service) enter(source string) (leave func(), why *refusal) {
 	s.arrivals.RLock()
 	defer s.arrivals.RUnlock()
 	if s.draining.Load() {
-		refused := drained(true) // a code is for clients of the subprotocol only
+		refused := drainedRequest()
 		return nil, &refused
 	}
 	if full := s.strangers.add(source); full != "" {
@@ -104,6 +109,7 @@ type stranger struct {
 func (c *stranger) introduce(ctx context.Context, input []byte) (id *Identity, rest []byte, why *refusal) {
 	_ = c.SetDeadline(time.Now().Add(firstMessageTime))
 	hurry := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
+	defer hurry()
 	token, rest, why := c.readToken(input)
 	if why == nil {
 		id, why = c.identify(ctx, token)

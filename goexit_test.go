@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/internal/socket"
 )
 
 // exiting is an application whose callbacks end their goroutines, as t.FailNow
@@ -46,6 +47,28 @@ func TestCallbacksThatExit(t *testing.T) {
 				t.Errorf("%v were counted", n)
 			}
 		})
+	}
+}
+
+// exitingVerifier ends the goroutine of the handshake.
+type exitingVerifier struct{}
+
+func (exitingVerifier) Verify(context.Context, string) (*realtime.Identity, error) {
+	runtime.Goexit()
+	return nil, nil
+}
+
+// A client whose token's Verifier ends its goroutine is told, and keeps no place.
+func TestVerifierThatExits(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{Verifier: exitingVerifier{}}, inMessage)
+	for range 600 { // more than there are places for an address
+		c := dialRaw(t, s, upgrading("/"))
+		c.send(socket.OpText, `{"action":"connect","token":"t"}`)
+		if event := c.next(); event.Kind != socket.Close || event.Code != 1011 {
+			t.Fatalf("got %+v, want to be closed with 1011", event)
+		}
+		_ = c.Conn.Close()
 	}
 }
 

@@ -108,7 +108,7 @@ func (e *endpoint) credential(r *http.Request) (token string, follows bool, deni
 		return "", false, &refused
 	}
 	if !e.service.Ready() {
-		refused := drained(true) // a code is for clients of the subprotocol only
+		refused := drainedRequest()
 		return "", false, &refused
 	}
 	token, present, err := auth.FromRequest(r, e.opts.TokenParam)
@@ -271,6 +271,10 @@ func (e *endpoint) begin(ctx context.Context, id *Identity, spec engine.Spec) *r
 	return &why
 }
 
+// drainedRequest is the refusal of a request during a drain. Its code is for
+// clients of the subprotocol, as that of every request is.
+func drainedRequest() refusal { return drained(true) }
+
 // drained is the refusal of who is upgraded when a drain begins.
 func drained(subprotocol bool) refusal {
 	code := wire.CloseGoingAway
@@ -301,6 +305,8 @@ type ConnectOptions struct {
 // the client is gone, call Conn.Close. The error matches ErrUnauthorized when
 // the token is refused; where it was revoked only just now, the Transport has been
 // told to close, and OnOpen may have run.
+// A Transport is needed. An OnOpen that ends its goroutine (runtime.Goexit) ends
+// that of the caller; the connection lives on.
 func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions) (*Conn, error) {
 	if t == nil {
 		return nil, errors.New("realtime: connect: there is no transport")

@@ -110,7 +110,8 @@ func (l *listener) work() {
 	done := false
 	defer func() {
 		if !done { // fn has ended its goroutine (runtime.Goexit)
-			l.service.log.Error("a listener failed", "topic", l.topic, "error", panicText(nil))
+			l.service.metrics.CallbackPanics.Inc()
+			l.service.log.Error("a listener failed", "topic", l.topic, "error", panicText(nil), "stack", string(debug.Stack()))
 			l.service.listeners.running.Go(l.work)
 		}
 	}()

@@ -129,8 +129,9 @@ func (s *jwks) key(ctx context.Context, kid string) (*key, error) {
 	if err := s.refresh(ctx); err != nil {
 		return nil, err
 	}
+	failure := s.lastFailure() // before the set, which may be replaced meanwhile
 	set := s.set.Load()
-	if failure := s.lastFailure(); set == nil || failure != nil && !set.knows(kid) {
+	if set == nil || failure != nil && !set.knows(kid) {
 		return nil, fmt.Errorf("%w: fetch key set: %w", ErrUnavailable, failure)
 	}
 	return set.choose(kid)

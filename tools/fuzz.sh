@@ -10,6 +10,7 @@ bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
 trap 'exit 130' INT TERM
 cache=$(go env GOCACHE)/fuzz
+case $time in *x) cache=$bin/cache ;; esac # inputs found before would count
 processors=$(getconf _NPROCESSORS_ONLN)
 
 # build prepares the package in folder $2 and lists its targets: a line each has

@@ -17,7 +17,8 @@ var (
 
 // Text returns what a JSON string says. An escape that is half of a pair of
 // surrogates is refused with ErrSurrogate: encoding/json reads each as U+FFFD, so
-// that different names would become the same (RFC 8259, section 8.2).
+// that different names would become the same (RFC 8259, section 8.2). Raw is valid
+// UTF-8, as CheckStrict says of what it was cut from.
 func Text(raw []byte) (text string, err error) {
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
 		return "", ErrNotText

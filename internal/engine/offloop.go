@@ -265,9 +265,12 @@ type transportLink struct {
 func (l *transportLink) guard(name string, call func() error) (err error) {
 	returned := false
 	defer func() {
-		reason := recover() // nil: runtime.Goexit
+		reason := recover()
 		if returned {
 			return
+		}
+		if reason == nil {
+			reason = "it called runtime.Goexit"
 		}
 		l.engine.metrics.CallbackPanics.Inc()
 		l.engine.log.Error("a transport panicked", "call", name, "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// Secrets is what nobody may see, by a name that may be seen.
+// Secrets is what nobody may see, by a name that may be seen: 12 octets or more
+// each, for shorter ones are found by chance or not at all.
 type Secrets map[string]string
 
 // AddToken adds what of a token is secret: its header is everybody's.

@@ -55,7 +55,7 @@ func New(topics, subscriptions, revocations func() int) *Set {
 		Topics:          gaugeFunc("topics", "Topics with at least one subscriber.", topics),
 		Subscriptions:   gaugeFunc("subscriptions", "Subscriptions of connections to topics.", subscriptions),
 		Revocations:     gaugeFunc("revocations", "Revocations of tokens in force.", revocations),
-		CallbackPanics:  counter("callback_panics_total", "Panics recovered from the application's callbacks."),
+		CallbackPanics:  counter("callback_panics_total", "Callbacks of the application that panicked, or ended their goroutine."),
 		PublishSeconds:  histogram("publish_seconds", "Time from a send until the bus has taken the message."),
 		FanoutSeconds:   histogram("fanout_seconds", "Time from delivery to a node until the last of its sockets was written."),
 		PublishFailures: vec("publish_failures_total", "Sends that returned an error, by reason.", "reason"),

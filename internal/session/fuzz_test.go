@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"reflect"
 	"testing"
 
 	"boundary-app.org/realtime/internal/session"
@@ -16,7 +17,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, application bool) {
 		step := session.Read(text, application)
-		if reply := step.Reply.Encode(); wire.CheckStrict(reply) != nil {
+		if reply := step.Reply.Encode(); wire.CheckStrict(reply) != nil || step.Kind != session.Answer && !reflect.DeepEqual(step.Reply, wire.Reply{}) {
 			t.Fatalf("%q: kind %d, reply %q", text, step.Kind, reply)
 		}
 		switch step.Kind {

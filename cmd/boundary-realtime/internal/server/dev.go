@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -103,10 +104,6 @@ const maxSession = 4 << 10
 
 // session gives the page the API key and, for a user it names, a token.
 func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
-	var ask struct {
-		User  string   `json:"user"`
-		Roles []string `json:"roles"`
-	}
 	// A form cannot send JSON, and a script of another origin cannot without
 	// asking first, which is never granted.
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" || !ownOrigin(r) {
@@ -114,22 +111,21 @@ func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSession))
-	if err != nil || wire.CheckStrict(body) != nil || json.Unmarshal(body, &ask) != nil {
-		http.Error(w, `send {"user": "alice", "roles": ["admin"]}`, http.StatusBadRequest)
+	if err != nil {
+		http.Error(w, "the body is too long, or has not come", http.StatusBadRequest)
+		return
+	}
+	user, roles, err := parseSession(body)
+	if err != nil {
+		http.Error(w, fmt.Sprintf(`send {"user": "alice", "roles": ["admin"]}: %v`, err), http.StatusBadRequest)
 		return
 	}
 	answer := struct {
 		APIKey string `json:"apiKey"`
 		Token  string `json:"token,omitempty"`
 	}{APIKey: d.apiKey}
-	if ask.User != "" {
-		for _, name := range append(ask.Roles, ask.User) {
-			if err := wire.CheckTarget("user or role", name); err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-		}
-		if answer.Token, err = d.token(ask.User, ask.Roles, time.Now()); err != nil {
+	if user != "" {
+		if answer.Token, err = d.token(user, roles, time.Now()); err != nil {
 			http.Error(w, fmt.Sprintf("no token: %v", err), http.StatusInternalServerError)
 			return
 		}
@@ -137,6 +133,40 @@ func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(answer) // the client is gone: nobody to tell
+}
+
+// parseSession reads who asks for a session; nobody, who wants the API key alone.
+func parseSession(body []byte) (user string, roles []string, err error) {
+	var members map[string]json.RawMessage
+	if err := wire.CheckStrict(body); err != nil {
+		return "", nil, err
+	}
+	if err := json.Unmarshal(body, &members); err != nil || members["user"] == nil {
+		return "", nil, err
+	}
+	if user, err = parseName(members["user"]); err != nil {
+		return "", nil, fmt.Errorf("user: %w", err)
+	}
+	var list []json.RawMessage
+	if members["roles"] != nil && json.Unmarshal(members["roles"], &list) != nil {
+		return "", nil, errors.New("roles must be a list")
+	}
+	for _, raw := range list {
+		role, err := parseName(raw)
+		if err != nil {
+			return "", nil, fmt.Errorf("roles: %w", err)
+		}
+		roles = append(roles, role)
+	}
+	return user, roles, nil
+}
+
+func parseName(raw json.RawMessage) (string, error) {
+	name, err := wire.Text(raw)
+	if err != nil {
+		return "", err
+	}
+	return name, wire.CheckTarget("name", name)
 }
 
 // ownOrigin reports whether no other page asks. A program without a browser has

@@ -53,6 +53,8 @@ func (o *openings) state(conn net.Conn, state http.ConnState) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.waiting[conn] = time.Now()
+	case http.StateIdle: // net/http has answered, without the handler
+		o.end(conn)
 	case http.StateClosed:
 		if since, waited := o.end(conn); waited && time.Since(since) >= headerTimeout {
 			o.cut.Add(1)

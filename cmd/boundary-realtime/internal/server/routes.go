@@ -28,8 +28,8 @@ func (s *Server) publicHandler(apiKeys []string) http.Handler {
 	})
 }
 
-func isCall(path string) bool {
-	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/openapi.json"
+func isCall(target string) bool {
+	return target == "/v1" || strings.HasPrefix(target, "/v1/") || target == "/openapi.json"
 }
 
 func (s *Server) addHealth(mux *http.ServeMux) {

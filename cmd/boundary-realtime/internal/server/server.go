@@ -52,15 +52,15 @@ func (s *Server) build() error {
 		return err
 	}
 	s.public.http.Handler = s.publicHandler(keys.api)
-	var openings openings
-	openings.watch(&s.public.http)
+	opened := &openings{}
+	opened.watch(&s.public.http)
 	if s.cfg.Listener.Admin == config.Off {
 		return nil
 	}
 	if s.admin, err = listen(s.cfg.Listener.Admin, s.log); err != nil {
 		return err
 	}
-	s.admin.http.Handler = s.adminHandler(keys.api, openings.figure())
+	s.admin.http.Handler = s.adminHandler(keys.api, opened.figure())
 	return nil
 }
 

@@ -201,6 +201,8 @@ func TestDevSession(t *testing.T) {
 		{"a name that points here", good, "application/json", "http://evil.example:" + port, "evil.example:" + port, 403},
 		{"not JSON", "user=bob", "application/json", url, "", 400},
 		{"more than JSON", good + " x", "application/json", url, "", 400},
+		{"a name given twice", `{"user":"a","user":"b"}`, "application/json", url, "", 400},
+		{"half a character", `{"user":"\ud800"}`, "application/json", url, "", 400},
 		{"a user that cannot be", `{"user":"a\u0000"}`, "application/json", url, "", 400},
 		{"a role that cannot be", `{"user":"a","roles":[""]}`, "application/json", url, "", 400},
 		{"long", `{"user":"` + strings.Repeat("a", 5000) + `"}`, "application/json", url, "", 400},

@@ -38,6 +38,7 @@ func TestSlowRequests(t *testing.T) {
 		{"nothing", "", "", headerTimeout, 1},
 		{"an octet a second", "", "G", headerTimeout, 1},
 		{"header fields a second", "GET / HTTP/1.1\r\nHost: h\r\n", "A: b\r\n", headerTimeout, 1},
+		{"a request that no handler sees", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "", idleTimeout, 0},
 		{"a body a second", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n", "b", requestTimeout, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
