@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 )
@@ -11,15 +10,7 @@ import (
 // keeps nothing besides its own.
 func TestReplace(t *testing.T) {
 	t.Parallel()
-	svc, err := New(Options{Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = svc.Shutdown(t.Context()) }()
-	c, err := svc.Connect(t.Context(), silent{}, ConnectOptions{Identity: &Identity{UserID: "u1", TokenID: "t1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, c := connected(t)
 	if c.earlier.Load() != nil || len(c.tokens()) != 1 {
 		t.Errorf("it has the tokens %v", c.tokens())
 	}

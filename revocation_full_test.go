@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,19 +17,27 @@ type silent struct{}
 func (silent) Send([]byte) error          { return nil }
 func (silent) Close(uint16, string) error { return nil }
 
-// A list that is full says so, and nothing is done by half; what it holds can
-// be extended.
-func TestTooManyRevocations(t *testing.T) {
-	t.Parallel()
+// connected returns a connection of user u1 with token t1, and its service, which
+// ends with the test.
+func connected(t *testing.T) (*Service, *Conn) {
+	t.Helper()
 	svc, err := New(Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = svc.Shutdown(t.Context()) }()
+	t.Cleanup(func() { _ = svc.Shutdown(context.Background()) })
 	c, err := svc.Connect(t.Context(), silent{}, ConnectOptions{Identity: &Identity{UserID: "u1", TokenID: "t1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return svc, c
+}
+
+// A list that is full says so, and nothing is done by half; what it holds can
+// be extended.
+func TestTooManyRevocations(t *testing.T) {
+	t.Parallel()
+	svc, c := connected(t)
 	now := time.Now()
 	for i := range revocation.Max {
 		e := revocation.Entry{Key: revocation.Key{Kind: revocation.User, Value: fmt.Sprint(i)}, At: now, Until: now.Add(time.Hour)}

@@ -119,17 +119,12 @@ func parseToken(data []byte, action string) (token string, ref json.RawMessage, 
 		return "", ref, false
 	}
 	delete(head, "ref")
-	named, isText := stringOf(head["action"])
-	token, brought := stringOf(head["token"])
-	if !isText || !brought || named != action || len(head) != 2 {
+	named, err := Text(head["action"])
+	if err != nil || named != action || len(head) != 2 {
 		return "", ref, false
 	}
-	return token, ref, true
-}
-
-func stringOf(raw json.RawMessage) (text string, ok bool) {
-	text, err := Text(raw)
-	return text, err == nil
+	token, err = Text(head["token"])
+	return token, ref, err == nil
 }
 
 // set reads one member. Names are compared exactly, which encoding/json does not.

@@ -49,17 +49,23 @@ func eachWay(t *testing.T, change func(*Config), run func(t *testing.T, a *answe
 	for name, connect := range ways {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := newEngine(t, change)
-			server, client := connect(t)
-			a := newAnswering()
-			if err := e.Register(&a.Conn, Spec{Conn: server, Handler: a, User: "u"}); err != nil {
-				t.Fatal(err)
-			}
+			a, client := answer(t, newEngine(t, change), connect)
 			a.Open(nil)
-			_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 			run(t, a, client)
 		})
 	}
+}
+
+// answer registers a client over one of the ways. It is to be opened.
+func answer(t *testing.T, e *Engine, connect func(testing.TB) (server, client net.Conn)) (a *answering, client net.Conn) {
+	t.Helper()
+	server, client := connect(t)
+	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+	a = newAnswering()
+	if err := e.Register(&a.Conn, Spec{Conn: server, Handler: a, User: "u"}); err != nil {
+		t.Fatal(err)
+	}
+	return a, client
 }
 
 func fromClient(op socket.Opcode, payload string) []byte {
@@ -166,12 +172,8 @@ func TestOpenWhenTooSlow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEngine(t, change)
-			server, client := connect(t)
-			a := newAnswering()
+			a, client := answer(t, e, connect)
 			close(a.gate)
-			if err := e.Register(&a.Conn, Spec{Conn: server, Handler: a, User: "u"}); err != nil {
-				t.Fatal(err)
-			}
 			e.Members(bus.Everyone, "")
 			release := stall(e)
 			for range 20 {
@@ -179,7 +181,6 @@ func TestOpenWhenTooSlow(t *testing.T) {
 			}
 			a.Open([]byte("hello"))
 			release()
-			_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 			if frames := framesOf(t, client); len(frames) != 1 || frames[0] != "88 \x0f\xa8too " {
 				t.Errorf("got %q, want a close frame alone", frames)
 			}
