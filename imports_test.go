@@ -25,13 +25,13 @@ type layer struct {
 // down in the list: imports point one way.
 var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
-	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "wire"}},
+	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
 	{"api", []string{".", "bus", "auth", "wire"}},
 	{"console", []string{".", "wire"}},
-	{".", []string{"internal/engine", "internal/session", "bus", "auth", "internal/stream", "internal/presence", "internal/revocation", "internal/origin", "internal/socket", "internal/metrics", "internal/poll", "wire"}},
+	{".", []string{"internal/engine", "internal/session", "bus", "auth", "internal/stream", "internal/presence", "internal/revocation", "internal/origin", "internal/socket", "internal/metrics", "internal/poll", "internal/loglimit", "wire"}},
 	{"internal/engine", []string{"bus", "internal/socket", "internal/stream", "internal/metrics", "internal/poll", "wire"}},
 	{"internal/session", []string{"wire"}},
 	{"bus", []string{"wire"}},
@@ -42,6 +42,7 @@ var mayImport = []layer{
 	{"internal/socket", []string{"wire"}},
 	{"internal/faultproxy", nil},
 	{"internal/leaks", nil},
+	{"internal/loglimit", nil},
 	{"internal/origin", nil},
 	{"internal/revocation", nil},
 	{"internal/metrics", nil},
