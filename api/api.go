@@ -64,7 +64,7 @@ func New(svc *realtime.Service, o Options) http.Handler {
 		}
 	}
 	for path, allowed := range methods {
-		mux.Handle(path, a.handler(route{call: methodNotAllowed(allowed)}))
+		mux.Handle(path, a.handler(route{call: onlyMethods(allowed)}))
 	}
 	unknown := a.handler(route{call: notFound})
 	mux.Handle("/", unknown)
@@ -147,8 +147,8 @@ func (a *api) routes() []route {
 
 		{method: "GET", path: "/v1/topics", call: a.topics, query: []string{"prefix", "limit", "after"}},
 		{method: "GET", path: "/v1/topics/{topic}/subscribers", call: a.subscribers, query: []string{"limit", "after"}},
-		{method: "GET", path: "/v1/topics/{topic}/history", call: notImplemented("topics have no history yet")},
-		{method: "GET", path: "/v1/topics/{topic}/presence", call: notImplemented("topics have no presence yet")},
+		{method: "GET", path: "/v1/topics/{topic}/history", call: notYet("topics have no history yet")},
+		{method: "GET", path: "/v1/topics/{topic}/presence", call: notYet("topics have no presence yet")},
 	}
 }
 
@@ -183,17 +183,17 @@ func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 }
 
 func notFound(*http.Request) (any, error) {
-	return nil, newProblem(http.StatusNotFound,
+	return nil, newProblem(unknownPath,
 		"there is nothing at this path; /openapi.json lists what there is. Names in a path are not empty, and percent-encoded")
 }
 
-func methodNotAllowed(allowed []string) call {
+func onlyMethods(allowed []string) call {
 	allow := strings.Join(allowed, ", ")
 	return func(*http.Request) (any, error) {
-		return nil, newProblem(http.StatusMethodNotAllowed, "this path takes %s", allow).with("Allow", allow)
+		return nil, newProblem(methodNotAllowed, "this path takes %s", allow).with("Allow", allow)
 	}
 }
 
-func notImplemented(detail string) call {
-	return func(*http.Request) (any, error) { return nil, newProblem(http.StatusNotImplemented, "%s", detail) }
+func notYet(detail string) call {
+	return func(*http.Request) (any, error) { return nil, newProblem(notImplemented, "%s", detail) }
 }

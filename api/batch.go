@@ -71,9 +71,9 @@ func parseBatch(data []byte) (entries []json.RawMessage, err error) {
 	}
 	switch {
 	case entries == nil:
-		return nil, badRequest(`"messages" is missing`)
+		return nil, badBody(`"messages" is missing`)
 	case len(entries) > maxBatch:
-		return nil, badRequest("the batch has %d messages; at most %d are allowed", len(entries), maxBatch)
+		return nil, newProblem(tooManyEntries, "the batch has %d messages; at most %d are allowed", len(entries), maxBatch)
 	}
 	return entries, nil
 }
@@ -104,7 +104,7 @@ func parseAddress(data json.RawMessage) (to realtime.Address, err error) {
 		return to, err
 	}
 	if len(parts) != 1 {
-		return to, badRequest(`"to" must have exactly one name, not %d`, len(parts))
+		return to, badBody(`"to" must have exactly one name, not %d`, len(parts))
 	}
 	for name := range parts {
 		if name == "everyone" {
@@ -119,7 +119,7 @@ func parseAddress(data json.RawMessage) (to realtime.Address, err error) {
 
 func (m members) isTrue(name string) error {
 	if string(m[name]) != "true" {
-		return badRequest("%q must be true", name)
+		return badBody("%q must be true", name)
 	}
 	return nil
 }

@@ -38,31 +38,31 @@ func TestAnInvalidEntryOfABatchStopsNoOther(t *testing.T) {
 	c := s.dial(t, "u1")
 	const good = `{"to":{"user":"u1"},"message":{"type":"t"}}`
 	for _, test := range []struct {
-		entry  string
-		status float64
-		detail string
+		entry        string
+		status       float64
+		code, detail string
 	}{
-		{`null`, 400, `an entry must be a JSON object with "to", "message"`},
-		{`[]`, 400, `an entry must be a JSON object`},
-		{`{}`, 400, `"to" must be a JSON object with "user", "role", "connection", "topic", "everyone"`},
-		{`{"to":{"user":"u1"}}`, 400, "it must be a JSON object"},
-		{`{"to":{"user":"u1"},"message":null}`, 400, "it must be a JSON object"},
-		{`{"to":{"user":"u1"},"message":{"type":""}}`, 400, `"type" is missing or empty`},
-		{`{"to":{"user":"u1"},"message":{"type":"$t"}}`, 400, "reserved"},
-		{`{"to":{"user":"u1"},"message":{"type":"t","id":"1"}}`, 400, `"id" is reserved`},
-		{`{"to":{"user":"u1"},"message":{"type":"t","payload":"` + strings.Repeat("x", 1000) + `"}}`, 413, "the limit is 1000"},
-		{`{"to":{"user":"u1"},"message":{"type":"t"},"Message":{}}`, 400, `an entry has the unknown name "Message"`},
-		{`{"to":"u1","message":{"type":"t"}}`, 400, `"to" must be a JSON object`},
-		{`{"to":{},"message":{"type":"t"}}`, 400, "exactly one name, not 0"},
-		{`{"to":{"user":"u1","role":"r"},"message":{"type":"t"}}`, 400, "exactly one name, not 2"},
-		{`{"to":{"User":"u1"},"message":{"type":"t"}}`, 400, `unknown name "User"`},
-		{`{"to":{"user":1},"message":{"type":"t"}}`, 400, `"user" must be a string`},
-		{`{"to":{"user":null},"message":{"type":"t"}}`, 400, `"user" must be a string`},
-		{`{"to":{"user":"a\ud800"},"message":{"type":"t"}}`, 400, `"user" has an escape`},
-		{`{"to":{"user":""},"message":{"type":"t"}}`, 400, "invalid target: user: it is empty"},
-		{`{"to":{"topic":"a::b"},"message":{"type":"t"}}`, 400, "invalid topic: it has an empty segment"},
-		{`{"to":{"everyone":false},"message":{"type":"t"}}`, 400, `"everyone" must be true`},
-		{`{"to":{"everyone":"true"},"message":{"type":"t"}}`, 400, `"everyone" must be true`},
+		{`null`, 400, "invalid_body", `an entry must be a JSON object with "to", "message"`},
+		{`[]`, 400, "invalid_body", `an entry must be a JSON object`},
+		{`{}`, 400, "invalid_body", `"to" must be a JSON object with "user", "role", "connection", "topic", "everyone"`},
+		{`{"to":{"user":"u1"}}`, 400, "invalid_message", "it must be a JSON object"},
+		{`{"to":{"user":"u1"},"message":null}`, 400, "invalid_message", "it must be a JSON object"},
+		{`{"to":{"user":"u1"},"message":{"type":""}}`, 400, "invalid_message", `"type" is missing or empty`},
+		{`{"to":{"user":"u1"},"message":{"type":"$t"}}`, 400, "invalid_message", "reserved"},
+		{`{"to":{"user":"u1"},"message":{"type":"t","id":"1"}}`, 400, "invalid_message", `"id" is reserved`},
+		{`{"to":{"user":"u1"},"message":{"type":"t","payload":"` + strings.Repeat("x", 1000) + `"}}`, 413, "message_too_large", "the limit is 1000"},
+		{`{"to":{"user":"u1"},"message":{"type":"t"},"Message":{}}`, 400, "invalid_body", `an entry has the unknown name "Message"`},
+		{`{"to":"u1","message":{"type":"t"}}`, 400, "invalid_body", `"to" must be a JSON object`},
+		{`{"to":{},"message":{"type":"t"}}`, 400, "invalid_body", "exactly one name, not 0"},
+		{`{"to":{"user":"u1","role":"r"},"message":{"type":"t"}}`, 400, "invalid_body", "exactly one name, not 2"},
+		{`{"to":{"User":"u1"},"message":{"type":"t"}}`, 400, "invalid_body", `unknown name "User"`},
+		{`{"to":{"user":1},"message":{"type":"t"}}`, 400, "invalid_body", `"user" must be a string`},
+		{`{"to":{"user":null},"message":{"type":"t"}}`, 400, "invalid_body", `"user" must be a string`},
+		{`{"to":{"user":"a\ud800"},"message":{"type":"t"}}`, 400, "invalid_body", `"user" has an escape`},
+		{`{"to":{"user":""},"message":{"type":"t"}}`, 400, "invalid_target", "invalid target: user: it is empty"},
+		{`{"to":{"topic":"a::b"},"message":{"type":"t"}}`, 400, "invalid_topic", "invalid topic: it has an empty segment"},
+		{`{"to":{"everyone":false},"message":{"type":"t"}}`, 400, "invalid_body", `"everyone" must be true`},
+		{`{"to":{"everyone":"true"},"message":{"type":"t"}}`, 400, "invalid_body", `"everyone" must be true`},
 	} {
 		got := s.call(t, "POST", "/v1/batch", `{"messages":[`+good+`,`+test.entry+`,`+good+`]}`).want(t, http.StatusOK)
 		results := got.json["results"].([]any)
@@ -70,8 +70,8 @@ func TestAnInvalidEntryOfABatchStopsNoOther(t *testing.T) {
 			t.Fatalf("%.80s: %s", test.entry, got.text)
 		}
 		failure, _ := results[1].(object)["error"].(object)
-		if failure["status"] != test.status || !strings.Contains(fmt.Sprint(failure["detail"]), test.detail) {
-			t.Errorf("%.80s: %v, want %v and %q", test.entry, failure, test.status, test.detail)
+		if failure["status"] != test.status || failure["code"] != test.code || !strings.Contains(fmt.Sprint(failure["detail"]), test.detail) {
+			t.Errorf("%.80s: %v, want %v, %s and %q", test.entry, failure, test.status, test.code, test.detail)
 		}
 		c.read()
 		c.read()
@@ -82,24 +82,24 @@ func TestAMalformedBatchIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{}, api.Options{})
 	const entry = `{"to":{"everyone":true},"message":{"type":"t"}}`
-	for _, test := range []struct{ body, detail string }{
-		{``, "the body is empty"},
-		{`[]`, `the body must be a JSON object with "messages"`},
-		{`null`, `the body must be a JSON object`},
-		{`{}`, `"messages" is missing`},
-		{`{"messages":null}`, `"messages" must be an array`},
-		{`{"messages":{}}`, `"messages" must be an array`},
-		{`{"messages":[` + entry + `],"more":1}`, `unknown name "more"`},
-		{`{"Messages":[` + entry + `]}`, `unknown name "Messages"`},
-		{`{"messages":[` + entry + `]`, "not valid JSON"},
-		{`{"messages":[` + entry + `]}{}`, "not valid JSON"},
-		{`{"messages":[` + entry + `],"messages":[]}`, `"messages" is given twice`},
-		{`{"messages":[` + entry + `,{"to":{"user":"a","user":"b"},"message":{"type":"t"}}]}`, `"user" is given twice`},
-		{`{"messages":[` + entry + `,{"to":{"everyone":true},"message":{"type":"t","type":"u"}}]}`, `"type" is given twice`},
-		{"{\"messages\":[{\"to\":{\"user\":\"\xff\"},\"message\":{\"type\":\"t\"}}]}", "not valid UTF-8"},
-		{`{"messages":[` + strings.Repeat(entry+",", 1000) + entry + `]}`, "the batch has 1001 messages; at most 1000 are allowed"},
+	for _, test := range []struct{ body, code, detail string }{
+		{``, "missing_body", "the body is empty"},
+		{`[]`, "invalid_body", `the body must be a JSON object with "messages"`},
+		{`null`, "invalid_body", `the body must be a JSON object`},
+		{`{}`, "invalid_body", `"messages" is missing`},
+		{`{"messages":null}`, "invalid_body", `"messages" must be an array`},
+		{`{"messages":{}}`, "invalid_body", `"messages" must be an array`},
+		{`{"messages":[` + entry + `],"more":1}`, "invalid_body", `unknown name "more"`},
+		{`{"Messages":[` + entry + `]}`, "invalid_body", `unknown name "Messages"`},
+		{`{"messages":[` + entry + `]`, "malformed_json", "not valid JSON"},
+		{`{"messages":[` + entry + `]}{}`, "malformed_json", "not valid JSON"},
+		{`{"messages":[` + entry + `],"messages":[]}`, "malformed_json", `"messages" is given twice`},
+		{`{"messages":[` + entry + `,{"to":{"user":"a","user":"b"},"message":{"type":"t"}}]}`, "malformed_json", `"user" is given twice`},
+		{`{"messages":[` + entry + `,{"to":{"everyone":true},"message":{"type":"t","type":"u"}}]}`, "malformed_json", `"type" is given twice`},
+		{"{\"messages\":[{\"to\":{\"user\":\"\xff\"},\"message\":{\"type\":\"t\"}}]}", "malformed_json", "not valid UTF-8"},
+		{`{"messages":[` + strings.Repeat(entry+",", 1000) + entry + `]}`, "too_many_entries", "the batch has 1001 messages; at most 1000 are allowed"},
 	} {
-		s.call(t, "POST", "/v1/batch", test.body).wantDetail(t, http.StatusBadRequest, test.detail)
+		s.call(t, "POST", "/v1/batch", test.body).wantProblem(t, http.StatusBadRequest, test.code, test.detail)
 	}
 }
 
@@ -114,5 +114,5 @@ func TestTheSizeOfABatch(t *testing.T) {
 	}
 	pad := strings.Repeat(" ", 64_000-len(full))
 	s.call(t, "POST", "/v1/batch", full+pad).want(t, http.StatusOK)
-	s.call(t, "POST", "/v1/batch", full+pad+" ").wantDetail(t, http.StatusRequestEntityTooLarge, "longer than 64000 octets")
+	s.call(t, "POST", "/v1/batch", full+pad+" ").wantProblem(t, http.StatusRequestEntityTooLarge, "body_too_large", "longer than 64000 octets")
 }

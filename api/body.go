@@ -21,12 +21,12 @@ func readBody(r *http.Request) ([]byte, error) {
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, newProblem(http.StatusRequestEntityTooLarge,
+		return nil, newProblem(bodyTooLarge,
 			"the body is longer than %d octets; send a reference to the data, or less at a time", over.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, newProblem(http.StatusRequestTimeout, "the body took too long to arrive")
+		return nil, newProblem(bodyTimeout, "the body took too long to arrive")
 	case err != nil:
-		return nil, badRequest("the body cannot be read: %s", err)
+		return nil, newProblem(unreadableBody, "the body cannot be read: %s", err)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, nil
 	}
@@ -37,7 +37,7 @@ func readBody(r *http.Request) ([]byte, error) {
 func requireBody(r *http.Request) ([]byte, error) {
 	data, err := readBody(r)
 	if err == nil && data == nil {
-		err = badRequest("the body is empty; send a JSON object")
+		err = newProblem(missingBody, "the body is empty; send a JSON object")
 	}
 	return data, err
 }
@@ -45,14 +45,14 @@ func requireBody(r *http.Request) ([]byte, error) {
 // refuseBody is for calls that take no body; the reader's limit is then zero.
 func refuseBody(r *http.Request) error {
 	if _, err := io.ReadAll(r.Body); err != nil {
-		return badRequest("this call takes no body; send none")
+		return newProblem(unexpectedBody, "this call takes no body; send none")
 	}
 	return nil
 }
 
 func checkMediaType(header http.Header) error {
 	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return newProblem(http.StatusUnsupportedMediaType, "the Content-Encoding is not supported; send the body as it is")
+		return newProblem(unsupportedEncoding, "the Content-Encoding is not supported; send the body as it is")
 	}
 	given := header.Get("Content-Type")
 	if given == "" {
@@ -61,7 +61,7 @@ func checkMediaType(header http.Header) error {
 	mediaType, parameters, err := mime.ParseMediaType(given)
 	charset := parameters["charset"]
 	if err != nil || !isJSON(mediaType) || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return newProblem(http.StatusUnsupportedMediaType,
+		return newProblem(unsupportedType,
 			`the Content-Type is not JSON in UTF-8; send "Content-Type: application/json"`)
 	}
 	return nil
@@ -79,7 +79,7 @@ type members map[string]json.RawMessage
 // parseBody reads a whole body: one strict JSON object with no names but these.
 func parseBody(data []byte, names ...string) (members, error) {
 	if err := wire.CheckStrict(data); err != nil {
-		return nil, badRequest("the body cannot be used: %s", err)
+		return nil, newProblem(malformedJSON, "the body cannot be used: %s", err)
 	}
 	return parseObject("the body", data, names...)
 }
@@ -89,11 +89,11 @@ func parseBody(data []byte, names ...string) (members, error) {
 func parseObject(what string, data []byte, names ...string) (members, error) {
 	var m members
 	if err := json.Unmarshal(data, &m); err != nil || m == nil {
-		return nil, badRequest("%s must be a JSON object with %s", what, quoted(names))
+		return nil, badBody("%s must be a JSON object with %s", what, quoted(names))
 	}
 	for name := range m {
 		if !slices.Contains(names, name) {
-			return nil, badRequest("%s has the unknown name %q; known are %s", what, name, quoted(names))
+			return nil, badBody("%s has the unknown name %q; known are %s", what, name, quoted(names))
 		}
 	}
 	return m, nil
@@ -109,7 +109,7 @@ func (m members) member(name, kind string, value any) error {
 		return nil
 	}
 	if string(raw) == "null" || json.Unmarshal(raw, value) != nil {
-		return badRequest("%q must be %s", name, kind)
+		return badBody("%q must be %s", name, kind)
 	}
 	return nil
 }
@@ -123,9 +123,9 @@ func (m members) text(name, kind string, value *string) error {
 	text, err := wire.Text(raw)
 	switch {
 	case errors.Is(err, wire.ErrSurrogate):
-		return badRequest("%q %s", name, err)
+		return badBody("%q %s", name, err)
 	case err != nil:
-		return badRequest("%q must be %s", name, kind)
+		return badBody("%q must be %s", name, kind)
 	}
 	*value = text
 	return nil

@@ -131,7 +131,7 @@ func (a *api) connection(r *http.Request) (any, error) {
 }
 
 func noConnection() *problem {
-	return newProblem(http.StatusNotFound, "there is no connection with this id")
+	return newProblem(unknownConnection, "there is no connection with this id")
 }
 
 func (a *api) subscribe(r *http.Request) (any, error) {
@@ -145,7 +145,7 @@ func (a *api) subscribe(r *http.Request) (any, error) {
 	case a.svc.Connection(id) == nil:
 		return nil, noConnection()
 	}
-	return nil, newProblem(http.StatusConflict,
+	return nil, newProblem(topicLimit,
 		"the connection has %d topics, as many as it may have; unsubscribe it from one first", a.svc.Limits().Topics)
 }
 

@@ -80,7 +80,7 @@ func parseCloseOrder(data []byte) (closeOrder, error) {
 		return order, err
 	}
 	if !mayClose(code) {
-		return order, badRequest(`"code": %d is not a close code that may be sent; use %s`, code, closeCodes)
+		return order, badBody(`"code": %d is not a close code that may be sent; use %s`, code, closeCodes)
 	}
 	order.code = realtime.CloseCode(code)
 	return order, checkReason(order.reason)
@@ -88,7 +88,7 @@ func parseCloseOrder(data []byte) (closeOrder, error) {
 
 func checkReason(reason string) error {
 	if len(reason) > maxReason {
-		return badRequest(`"reason" has %d octets; at most %d fit into a close frame`, len(reason), maxReason)
+		return badBody(`"reason" has %d octets; at most %d fit into a close frame`, len(reason), maxReason)
 	}
 	return nil
 }

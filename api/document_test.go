@@ -97,7 +97,7 @@ func (d document) check(t testing.TB, r *http.Request, a answer) {
 			t.Errorf("%s %s: %s is %q, want %q", r.Method, r.URL, name, got, want)
 		}
 	}
-	response := object{"$ref": "#/components/responses/NoConnection"} // a problem
+	response := undocumented // a problem
 	if o, ok := d.find(r); ok {
 		if response, ok = o.text["responses"].(object)[strconv.Itoa(a.status)].(object); !ok {
 			t.Errorf("%s answered %d, which is not documented: %s", o.name(), a.status, a.text)
@@ -109,6 +109,13 @@ func (d document) check(t testing.TB, r *http.Request, a answer) {
 	if err := d.checkResponse(d.resolve(response), a); err != nil {
 		t.Errorf("%s %s answered %d with %s: %v", r.Method, r.URL, a.status, a.text, err)
 	}
+}
+
+// undocumented is the answer to what is no operation: the description of the
+// whole tells of it.
+var undocumented = object{
+	"description": "`unknown_path`, `method_not_allowed`, `missing_key`, `invalid_key`",
+	"content":     object{"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}}},
 }
 
 func (d document) checkResponse(response object, a answer) error {
@@ -131,6 +138,9 @@ func (d document) checkResponse(response object, a answer) error {
 	}
 	if a.status >= 400 && a.json["status"] != float64(a.status) {
 		return fmt.Errorf("the problem has the status %v", a.json["status"])
+	}
+	if a.status >= 400 && !strings.Contains(response["description"].(string), fmt.Sprintf("`%v`", a.json["code"])) {
+		return fmt.Errorf("the code %v is not documented for this answer: %s", a.json["code"], response["description"])
 	}
 	return d.validate("answer", media["schema"].(object), a.json)
 }

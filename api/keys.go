@@ -15,7 +15,7 @@ func newKeys(texts []string) keys {
 	var k keys
 	for _, text := range texts {
 		if strings.TrimSpace(text) != "" { // an unset variable must not open the API
-			k = append(k, sha256.Sum256([]byte(text)))
+			k = append(k, sha256.Sum256([]byte(strings.Trim(text, " "))))
 		}
 	}
 	return k
@@ -25,16 +25,18 @@ func newKeys(texts []string) keys {
 // 2.1), a problem with 401 or 403 otherwise.
 func (k keys) check(header http.Header) error {
 	if len(k) == 0 {
-		return newProblem(http.StatusForbidden, "the API is disabled: no API key is configured")
+		return newProblem(apiDisabled, "the API is disabled: no API key is configured")
 	}
 	given := header.Values("Authorization")
 	if len(given) == 0 {
-		return newProblem(http.StatusUnauthorized, `an API key is missing; send "Authorization: Bearer <key>"`).
+		return newProblem(missingKey, `an API key is missing; send "Authorization: Bearer <key>"`).
 			with("WWW-Authenticate", "Bearer")
 	}
+	// The scheme ends with one or more spaces (RFC 9110 section 11.4).
 	scheme, key, _ := strings.Cut(given[0], " ")
+	key = strings.TrimLeft(key, " ")
 	if len(given) > 1 || !strings.EqualFold(scheme, "Bearer") || !k.match(key) {
-		return newProblem(http.StatusUnauthorized, `the API key is wrong; send one key as "Authorization: Bearer <key>"`).
+		return newProblem(invalidKey, `the API key is wrong; send one key as "Authorization: Bearer <key>"`).
 			with("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
 	return nil

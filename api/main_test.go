@@ -212,10 +212,12 @@ func (a answer) wantText(t testing.TB, status int, text string) {
 	}
 }
 
-func (a answer) wantDetail(t testing.TB, status int, part string) {
+// wantProblem fails the test unless the answer is a problem with this status and
+// code, and a detail with this part.
+func (a answer) wantProblem(t testing.TB, status int, code, part string) {
 	t.Helper()
 	a.want(t, status)
-	if detail, _ := a.json["detail"].(string); !strings.Contains(detail, part) {
-		t.Errorf("detail %q, want one with %q", detail, part)
+	if detail, _ := a.json["detail"].(string); a.json["code"] != code || !strings.Contains(detail, part) {
+		t.Errorf("problem %s, want %s and %q", a.text, code, part)
 	}
 }

@@ -12,21 +12,29 @@ import (
 )
 
 // problem is an error as callers see it (RFC 9457). Type is "about:blank": the
-// status says what kind it is, the detail what to do.
+// status says what kind it is, the code which one, the detail what to do.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
+	Code   code   `json:"code"`
 	Detail string `json:"detail"`
 
 	header http.Header
 }
 
-func newProblem(status int, format string, args ...any) *problem {
-	return &problem{
+// newProblem returns a problem with the status of its code. One that may be gone
+// in a second asks the caller to try again then.
+func newProblem(c code, format string, args ...any) *problem {
+	status := statuses[c]
+	p := &problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: fmt.Sprintf(format, args...), header: http.Header{},
+		Code: c, Detail: fmt.Sprintf(format, args...), header: http.Header{},
 	}
+	if status == http.StatusServiceUnavailable {
+		p.header.Set("Retry-After", "1")
+	}
+	return p
 }
 
 // with adds a header to the answer.
@@ -38,14 +46,8 @@ func (p *problem) with(name, value string) *problem {
 // Error returns the detail.
 func (p *problem) Error() string { return p.Detail }
 
-// unavailable asks the caller to try again in a second.
-func unavailable(format string, args ...any) *problem {
-	return newProblem(http.StatusServiceUnavailable, format, args...).with("Retry-After", "1")
-}
-
-func badRequest(format string, args ...any) *problem {
-	return newProblem(http.StatusBadRequest, format, args...)
-}
+// badBody is about a member of the body.
+func badBody(format string, args ...any) *problem { return newProblem(invalidBody, format, args...) }
 
 // problem tells the caller about an error. What is neither the caller's fault
 // nor expected is logged here, since its cause is not the caller's business.
@@ -55,21 +57,26 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, realtime.ErrTooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, "%s", plain(err))
-	case errors.Is(err, realtime.ErrInvalidMessage), errors.Is(err, realtime.ErrInvalidTopic),
-		errors.Is(err, realtime.ErrInvalidTarget), errors.Is(err, realtime.ErrInvalidRevocation):
-		return badRequest("%s", plain(err))
+		return newProblem(messageTooLarge, "%s", plain(err))
+	case errors.Is(err, realtime.ErrInvalidMessage):
+		return newProblem(invalidMessage, "%s", plain(err))
+	case errors.Is(err, realtime.ErrInvalidTopic):
+		return newProblem(invalidTopic, "%s", plain(err))
+	case errors.Is(err, realtime.ErrInvalidTarget):
+		return newProblem(invalidTarget, "%s", plain(err))
+	case errors.Is(err, realtime.ErrInvalidRevocation):
+		return newProblem(invalidRevocation, "%s", plain(err))
 	case errors.Is(err, realtime.ErrNoConnection):
-		return newProblem(http.StatusNotFound, `there is no connection with this id, and so its token is not known; give "user" or "tokenId"`)
+		return newProblem(unknownConnection, `there is no connection with this id, and so its token is not known; give "user" or "tokenId"`)
 	case errors.Is(err, realtime.ErrTooManyRevocations):
-		return unavailable("%s", plain(err))
+		return newProblem(tooManyRevocations, "%s", plain(err))
 	case errors.Is(err, realtime.ErrShutdown):
-		return unavailable("this node is shut down; send to another one")
+		return newProblem(shutDown, "this node is shut down; send to another one")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return unavailable("the clients cannot keep up with what is sent; send less, or later")
+		return newProblem(overloaded, "the clients cannot keep up with what is sent; send less, or later")
 	}
 	a.log.ErrorContext(ctx, "an API call failed", "error", err)
-	return unavailable("the service cannot do this just now; try again later")
+	return newProblem(unavailable, "the service cannot do this just now; try again later")
 }
 
 // plain leaves out which Go call failed: the caller made another one.

@@ -18,16 +18,16 @@ const (
 func checkQuery(r *http.Request, names []string) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return badRequest("the query cannot be read: %s", err)
+		return newProblem(invalidQuery, "the query cannot be read: %s", err)
 	}
 	for name, given := range values {
 		switch {
 		case len(names) == 0:
-			return badRequest("this call takes no query, but is given %q", name)
+			return newProblem(invalidQuery, "this call takes no query, but is given %q", name)
 		case !slices.Contains(names, name):
-			return badRequest("the query has the unknown parameter %q; known are %s", name, quoted(names))
+			return newProblem(invalidQuery, "the query has the unknown parameter %q; known are %s", name, quoted(names))
 		case len(given) > 1:
-			return badRequest("the query gives %q twice", name)
+			return newProblem(invalidQuery, "the query gives %q twice", name)
 		}
 	}
 	return nil
@@ -49,7 +49,7 @@ func parseQuery(r *http.Request) (query, error) {
 	}
 	limit, err := strconv.Atoi(values.Get("limit"))
 	if err != nil || limit < 1 || limit > maxLimit {
-		return q, badRequest(`"limit" must be a number from 1 to %d`, maxLimit)
+		return q, newProblem(invalidQuery, `"limit" must be a number from 1 to %d`, maxLimit)
 	}
 	q.limit = limit
 	return q, nil

@@ -55,7 +55,7 @@ func (m members) revoked(order *realtime.Revocation) error {
 		}
 	}
 	if len(given) != 1 {
-		return badRequest(`give one of "user", "connection" and "tokenId"`)
+		return badBody(`give one of "user", "connection" and "tokenId"`)
 	}
 	name := given[0]
 	if err := m.text(name, "a string", targets[name]); err != nil {
@@ -77,10 +77,10 @@ func (m members) instant(name string) (at time.Time, err error) {
 	}
 	at, err = time.Parse(time.RFC3339, text)
 	if err != nil || !instants.MatchString(text) {
-		return time.Time{}, badRequest("%q must be %s", name, kind)
+		return time.Time{}, badBody("%q must be %s", name, kind)
 	}
 	if at.IsZero() { // which would stand for none
-		return at, badRequest("%q is in the past; leave it out, or give a later time", name)
+		return at, badBody("%q is in the past; leave it out, or give a later time", name)
 	}
 	return at, nil
 }

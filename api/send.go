@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/wire"
 )
 
 // receipt is the answer to a send.
@@ -32,7 +33,7 @@ func (a *api) send(to addressee) call {
 		if err != nil {
 			return nil, err
 		}
-		m, err := realtime.ParseMessage(data)
+		m, err := parseMessage(data)
 		if err != nil {
 			return nil, err
 		}
@@ -44,10 +45,19 @@ func (a *api) send(to addressee) call {
 	}
 }
 
+// parseMessage tells what is no JSON from JSON that is no message.
+func parseMessage(body []byte) (realtime.Message, error) {
+	m, err := realtime.ParseMessage(body)
+	if err != nil && wire.CheckStrict(body) != nil {
+		return m, newProblem(malformedJSON, "%s", plain(err))
+	}
+	return m, err
+}
+
 // refuseIdempotency refuses what would otherwise be a promise not kept.
 func refuseIdempotency(header http.Header) error {
 	if len(header.Values("Idempotency-Key")) == 0 {
 		return nil
 	}
-	return newProblem(http.StatusNotImplemented, "Idempotency-Key is not supported yet; send without it")
+	return newProblem(notImplemented, "Idempotency-Key is not supported yet; send without it")
 }

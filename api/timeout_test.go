@@ -35,7 +35,7 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readAnswer(t, request, response).wantDetail(t, http.StatusRequestTimeout, "the body took too long to arrive")
+	readAnswer(t, request, response).wantProblem(t, http.StatusRequestTimeout, "body_timeout", "the body took too long to arrive")
 }
 
 // stuckBus is a bus that never gets rid of a message.
@@ -52,7 +52,7 @@ func TestASendThatCannotGetThrough(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{Bus: stuckBus{}}, api.Options{Timeout: 20 * time.Millisecond})
 	for range 2 { // the read deadline of the first call does not break the second
-		s.call(t, "POST", "/v1/broadcast", message).wantDetail(t, http.StatusServiceUnavailable, "the clients cannot keep up")
+		s.call(t, "POST", "/v1/broadcast", message).wantProblem(t, http.StatusServiceUnavailable, "overloaded", "the clients cannot keep up")
 	}
 	s.call(t, "GET", "/v1/topics", "").want(t, http.StatusOK)
 }
