@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"errors"
 	"slices"
 	"time"
 )
@@ -70,24 +69,27 @@ func (p *policy) identity(claims object, raw []byte, now time.Time) (*Identity, 
 }
 
 func (p *policy) readTimes(id *Identity, claims object, now time.Time) (err error) {
-	if id.ExpiresAt, err = date(claims, "exp"); err != nil {
+	if id.ExpiresAt, err = date(claims, "exp", ReasonClaimExp); err != nil {
 		return err
 	}
 	if id.ExpiresAt.IsZero() {
-		return refuse(ReasonClaims, "exp is missing: a token must expire")
+		return refuse(ReasonClaimExp, "exp is missing: a token must expire")
 	}
 	if id.Expired(now.Add(-p.leeway)) {
 		return refuse(ReasonExpired, "exp is past: get a new token")
 	}
-	if id.IssuedAt, err = date(claims, "iat"); err != nil {
+	if id.IssuedAt, err = date(claims, "iat", ReasonClaimIat); err != nil {
 		return err
 	}
-	notBefore, err := date(claims, "nbf")
+	notBefore, err := date(claims, "nbf", ReasonClaimNbf)
 	if err != nil {
 		return err
 	}
-	if limit := now.Add(p.leeway); notBefore.After(limit) || id.IssuedAt.After(limit) {
-		return refuse(ReasonNotYetValid, "nbf or iat is in the future: compare the clocks of issuer and server")
+	switch limit := now.Add(p.leeway); {
+	case notBefore.After(limit):
+		return refuse(ReasonNotYetValid, "nbf is in the future: compare the clocks of issuer and server")
+	case id.IssuedAt.After(limit):
+		return refuse(ReasonNotYetValid, "iat is in the future: compare the clocks of issuer and server")
 	}
 	return nil
 }
@@ -96,30 +98,34 @@ func (p *policy) checkIssuer(claims object) error {
 	if p.issuer == "" {
 		return nil
 	}
-	if value := claims.get("iss"); value != nil {
-		if issuer, err := text(value); err == nil && string(issuer) == p.issuer {
-			return nil
-		}
+	value := claims.get("iss")
+	if value == nil {
+		return refuse(ReasonIssuer, "iss is missing, want %q", p.issuer)
 	}
-	return refuse(ReasonIssuer, "iss is not %q", p.issuer)
+	if issuer, err := plainText(value); err != nil || issuer != p.issuer {
+		return refuse(ReasonIssuer, "iss is not %q", p.issuer)
+	}
+	return nil
 }
 
 func (p *policy) checkAudience(claims object) error {
 	if p.audience == "" {
 		return nil
 	}
-	if value := claims.get("aud"); value != nil {
-		if audiences, err := readList(value, plainText); err == nil && slices.Contains(audiences, p.audience) {
-			return nil
-		}
+	value := claims.get("aud")
+	if value == nil {
+		return refuse(ReasonAudience, "aud is missing, want %q", p.audience)
 	}
-	return refuse(ReasonAudience, "aud does not hold %q", p.audience)
+	if audiences, err := readList(value, plainText); err != nil || !slices.Contains(audiences, p.audience) {
+		return refuse(ReasonAudience, "aud does not contain %q", p.audience)
+	}
+	return nil
 }
 
-func (p *policy) readUser(id *Identity, claims object) (err error) {
+func (p *policy) readUser(id *Identity, claims object) error {
 	value, err := find(claims, p.names.UserID)
 	if err == nil && value == nil {
-		err = errors.New("is missing")
+		return refuse(ReasonSubject, "%s is missing", p.names.UserID)
 	}
 	if err == nil {
 		id.UserID, err = name(value)
@@ -127,27 +133,27 @@ func (p *policy) readUser(id *Identity, claims object) (err error) {
 	if err != nil {
 		return refuse(ReasonSubject, "%s: %w", p.names.UserID, err)
 	}
-	if id.TokenID, err = optional(claims, "jti", name); err != nil {
+	if id.TokenID, err = optional(claims, "jti", ReasonClaimJti, name); err != nil {
 		return err
 	}
-	id.Email, err = optional(claims, p.names.Email, plainText)
+	id.Email, err = optional(claims, p.names.Email, ReasonClaims, plainText)
 	return err
 }
 
 func (p *policy) readRights(id *Identity, claims object) (err error) {
-	if id.Roles, err = optional(claims, p.names.Roles, listOf(name)); err != nil {
+	if id.Roles, err = optional(claims, p.names.Roles, ReasonClaims, listOf(name)); err != nil {
 		return err
 	}
-	role, err := optional(claims, p.names.Role, name)
+	role, err := optional(claims, p.names.Role, ReasonClaims, name)
 	if err != nil {
 		return err
 	}
 	if role != "" && !id.HasRole(role) {
 		id.Roles = append(id.Roles, role)
 	}
-	if id.Permissions, err = optional(claims, p.names.Permissions, listOf(name)); err != nil {
+	if id.Permissions, err = optional(claims, p.names.Permissions, ReasonClaims, listOf(name)); err != nil {
 		return err
 	}
-	id.Topics, err = optional(claims, p.names.Topics, listOf(pattern))
+	id.Topics, err = optional(claims, p.names.Topics, ReasonClaims, listOf(pattern))
 	return err
 }

@@ -24,6 +24,11 @@ const (
 	ReasonAudience    Reason = "audience"      // aud does not hold the configured audience
 	ReasonSubject     Reason = "subject"       // no usable user id
 	ReasonClaims      Reason = "claims"        // another claim is missing or of the wrong shape
+
+	ReasonClaimExp Reason = "claims_exp" // exp is missing, or no date
+	ReasonClaimIat Reason = "claims_iat" // iat is no date
+	ReasonClaimNbf Reason = "claims_nbf" // nbf is no date
+	ReasonClaimJti Reason = "claims_jti" // jti is no name
 )
 
 // What ReasonOf answers for errors that are not an Error.
@@ -115,12 +120,30 @@ func ReasonOf(err error) Reason {
 func (r Reason) known() Reason {
 	switch r {
 	case ReasonMissing, ReasonTooLarge, ReasonMalformed, ReasonAlgorithm, ReasonKey, ReasonSignature,
-		ReasonExpired, ReasonNotYetValid, ReasonIssuer, ReasonAudience, ReasonSubject, ReasonClaims:
+		ReasonExpired, ReasonNotYetValid, ReasonIssuer, ReasonAudience, ReasonSubject, ReasonClaims,
+		ReasonClaimExp, ReasonClaimIat, ReasonClaimNbf, ReasonClaimJti:
 		return r
 	}
 	return ReasonOther
 }
 
+// Detail returns the cause of an error of this package in words for a log, such as
+// "exp is missing": it names claims and quotes the configuration, never a token. For
+// an error of an application's own Verifier, whose words may quote one, it is the
+// reason; for nil it is empty.
+func Detail(err error) string {
+	if own, ok := errors.AsType[detail](err); ok {
+		return own.Error()
+	}
+	return string(ReasonOf(err))
+}
+
+// detail is a cause in the words of this package, which hold nothing of a token.
+type detail struct{ error }
+
+func (d detail) Unwrap() error { return d.error }
+
+// refuse makes a refusal. The words must hold nothing of the token.
 func refuse(reason Reason, format string, args ...any) error {
-	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
+	return &Error{Reason: reason, Err: detail{fmt.Errorf(format, args...)}}
 }

@@ -157,7 +157,7 @@ func badJSON() []refusal {
 		{"257 claims", hs256(`{"sub":"u1","exp":4e9` + strings.Join(slices.Collect(numbered(`,"%d":0`, 255)), "") + `}`), ReasonMalformed},
 		{"open brackets", hs256(strings.Repeat("[", 5900)), ReasonMalformed},
 		{"open braces", hs256(strings.Repeat(`{"a":`, 1180)), ReasonMalformed},
-		{"nested lists as exp", hs256(`{"sub":"u1","exp":` + strings.Repeat("[", 2900) + strings.Repeat("]", 2900) + `}`), ReasonClaims},
+		{"nested lists as exp", hs256(`{"sub":"u1","exp":` + strings.Repeat("[", 2900) + strings.Repeat("]", 2900) + `}`), ReasonClaimExp},
 		{"exp NaN", hs256(`{"sub":"u1","exp":NaN}`), ReasonMalformed},
 		{"exp Infinity", hs256(`{"sub":"u1","exp":Infinity}`), ReasonMalformed},
 		{"exp hexadecimal", hs256(`{"sub":"u1","exp":0xffffffff}`), ReasonMalformed},

@@ -43,20 +43,21 @@ func find(claims object, path string) ([]byte, error) {
 	return nil, nil
 }
 
-// optional reads a claim that may be absent; then the result is the zero value.
-func optional[T any](claims object, path string, read func([]byte) (T, error)) (result T, err error) {
+// optional reads a claim that may be absent; then the result is the zero value. A
+// claim that cannot be read is refused for the given reason.
+func optional[T any](claims object, path string, reason Reason, read func([]byte) (T, error)) (result T, err error) {
 	value, err := find(claims, path)
 	if err == nil && value != nil {
 		result, err = read(value)
 	}
 	if err != nil {
-		return result, refuse(ReasonClaims, "%s: %w", path, err)
+		return result, refuse(reason, "%s: %w", path, err)
 	}
 	return result, nil
 }
 
-func date(claims object, path string) (time.Time, error) {
-	return optional(claims, path, parseDate)
+func date(claims object, claim string, reason Reason) (time.Time, error) {
+	return optional(claims, claim, reason, parseDate)
 }
 
 // parseDate reads a NumericDate (RFC 7519, section 2): seconds since 1970, with
@@ -109,7 +110,7 @@ func name(value []byte) (string, error) {
 		return "", err
 	}
 	if len(s) == 0 || len(s) > maxName {
-		return "", fmt.Errorf("want 1 to %d octets", maxName)
+		return "", fmt.Errorf("want 1 to %d bytes", maxName)
 	}
 	if bytes.ContainsFunc(s, unicode.IsControl) {
 		return "", errors.New("control characters are not allowed")
