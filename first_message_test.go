@@ -322,9 +322,9 @@ func TestShutdownEndsStrangers(t *testing.T) {
 		first  string
 		code   realtime.CloseCode
 	}{
-		"plain":       {nil, "", 1001},
+		"plain":       {nil, "", 1012},
 		"subprotocol": {[]string{"Sec-Websocket-Protocol", wire.Subprotocol}, "", 4001},
-		"verifying":   {nil, connecting("x"), 1001},
+		"verifying":   {nil, connecting("x"), 1012},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

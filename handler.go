@@ -277,11 +277,7 @@ func drainedRequest() refusal { return drained(true) }
 
 // drained is the refusal of who is upgraded when a drain begins.
 func drained(subprotocol bool) refusal {
-	code := wire.CloseGoingAway
-	if subprotocol {
-		code = wire.CloseDrain
-	}
-	return refuse("draining", http.StatusServiceUnavailable, code, drainReason)
+	return refuse("draining", http.StatusServiceUnavailable, drainCode(subprotocol), drainReason)
 }
 
 // dismiss closes an upgraded client that is refused. Before is what it has to

@@ -147,9 +147,15 @@ func (c *Conn) sayGoodbye() (told bool) {
 	if !c.core.Send(wire.Closing{Reason: "drain", ReconnectAfter: delay}.Encode()) {
 		return false
 	}
-	code := wire.CloseGoingAway
-	if c.core.TextPing() {
-		code = wire.CloseDrain
+	return c.core.Close(uint16(drainCode(c.core.TextPing())), drainReason)
+}
+
+// drainCode returns the close code of a drain. Clients without the subprotocol
+// get the code of RFC 6455 that means a restart: some libraries reconnect after
+// it, and take 1001 for a page that the user has left.
+func drainCode(subprotocol bool) CloseCode {
+	if subprotocol {
+		return wire.CloseDrain
 	}
-	return c.core.Close(uint16(code), drainReason)
+	return wire.CloseServiceRestart
 }

@@ -16,7 +16,7 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// A drain tells every client why, when to come back, and closes it with 1001.
+// A drain tells every client why, when to come back, and closes it with 1012.
 func TestShutdownTellsClients(t *testing.T) {
 	everyWay(t, func(t *testing.T, w way) {
 		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
@@ -32,7 +32,7 @@ func TestShutdownTellsClients(t *testing.T) {
 			if after, ok := m["reconnectAfter"].(float64); m["type"] != "$closing" || m["reason"] != "drain" || !ok || after < 0 || after >= 1000 {
 				t.Errorf("before the close came %v", m)
 			}
-			c.wantsClose(1001)
+			c.wantsClose(1012)
 		}
 		if err := eventually(t, ended, "Shutdown"); err != nil {
 			t.Errorf("shutdown: %v", err)
@@ -310,7 +310,7 @@ func TestShutdownLosesNothing(t *testing.T) {
 		c.wants("x")
 	}
 	c.wants("$closing")
-	c.wantsClose(1001)
+	c.wantsClose(1012)
 	if err := eventually(t, ended, "Shutdown"); err != nil {
 		t.Error(err)
 	}
@@ -335,7 +335,7 @@ func TestShutdownDuringOnOpen(t *testing.T) {
 		event := c.next()
 		var m struct{ Type string }
 		_ = json.Unmarshal(event.Data, &m)
-		if event.Kind != socket.Close || event.Code != 1001 {
+		if event.Kind != socket.Close || event.Code != 1012 {
 			t.Errorf("the first frame is kind %d, %q", event.Kind, event.Data)
 		}
 		_ = c.Conn.Close()

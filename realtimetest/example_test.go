@@ -62,5 +62,5 @@ func ExampleRecorder() {
 	fmt.Println(code)
 	// Output:
 	// 1 notification "hello"
-	// 1001
+	// 1012
 }

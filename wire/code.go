@@ -15,6 +15,7 @@ const (
 	ClosePolicyViolation CloseCode = 1008
 	CloseTooBig          CloseCode = 1009
 	CloseInternalError   CloseCode = 1011
+	CloseServiceRestart  CloseCode = 1012
 	CloseTryAgain        CloseCode = 1013
 
 	CloseDrain           CloseCode = 4001
@@ -50,7 +51,7 @@ func (c CloseCode) Reconnect() bool {
 	switch {
 	case c >= 4000 && c <= 4499:
 		return true
-	case c == CloseGoingAway, c == CloseInternalError, c == 1006, c == 1012, c == CloseTryAgain:
+	case c == CloseGoingAway, c == CloseInternalError, c == 1006, c == CloseServiceRestart, c == CloseTryAgain:
 		return true
 	}
 	return false

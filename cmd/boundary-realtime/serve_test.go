@@ -222,7 +222,7 @@ func TestDrain(t *testing.T) {
 	if status, body := call(t, "POST", public+"/v1/broadcast", `{"type":"x"}`, "Authorization", "Bearer "+testKey); status != 200 {
 		t.Errorf("the API while draining: %d %s", status, body)
 	}
-	expectGoodbye(t, plain, websocket.StatusGoingAway)
+	expectGoodbye(t, plain, websocket.StatusServiceRestart)
 	expectGoodbye(t, typed, 4001)
 	if status, _ := call(t, "GET", public+"/ws?token="+token, "", "Connection", "Upgrade", "Upgrade", "websocket",
 		"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="); status != 503 {

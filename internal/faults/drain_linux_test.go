@@ -226,7 +226,7 @@ func (d *drain) checkMembers() {
 
 // checkGoodbye checks how a client was told to leave.
 func (m *member) checkGoodbye() error {
-	want := wire.CloseGoingAway
+	want := wire.CloseServiceRestart
 	if m.protocols != nil {
 		want = wire.CloseDrain
 	}
