@@ -107,7 +107,7 @@ func (e *endpoint) credential(r *http.Request) (token string, follows bool, deni
 		refused := refuse(reason, status, code, text)
 		return "", false, &refused
 	}
-	if !e.service.Ready() {
+	if e.service.draining.Load() {
 		refused := drainedRequest()
 		return "", false, &refused
 	}

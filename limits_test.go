@@ -289,6 +289,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"Limits.Topics":       {Limits: realtime.Limits{Topics: -1}},
 		"Limits.MessageBurst": {Limits: realtime.Limits{MessageBurst: -1}},
 		"PongTimeout":         {PongTimeout: -1},
+		"DrainDelay":          {DrainDelay: -1},
 		"DrainWindow":         {DrainWindow: -1},
 		"TokenLifetime":       {TokenLifetime: -1},
 		"must be at least":    {Limits: realtime.Limits{MessageSize: 2 << 20}},

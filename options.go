@@ -46,8 +46,12 @@ type Options struct {
 	// for: a revocation of a user covers what was issued until so much later, but
 	// 30 s at the least. Default: 30 s.
 	TokenLeeway time.Duration
+	// DrainDelay is how long Shutdown serves everything as before, with Ready
+	// false, before it drains: long enough for the probes of every load balancer
+	// to fail. Default: none.
+	DrainDelay time.Duration
 	// DrainWindow is the time over which Shutdown spreads its closes at the
-	// longest. Default: 30 s.
+	// longest, after DrainDelay. Default: 30 s.
 	DrainWindow time.Duration
 	// Shards is the number of loops. Default: one per processor the program may use.
 	Shards int
@@ -152,6 +156,7 @@ func (o Options) check() error {
 		{"PongTimeout", int(o.PongTimeout)},
 		{"TokenLifetime", int(o.TokenLifetime)},
 		{"TokenLeeway", int(o.TokenLeeway)},
+		{"DrainDelay", int(o.DrainDelay)},
 		{"DrainWindow", int(o.DrainWindow)},
 	} {
 		if c.value < 0 {

@@ -42,13 +42,13 @@ type Service struct {
 	longestLife atomic.Int64 // of all identities that were accepted, in nanoseconds
 	telling     tellings
 
-	draining  atomic.Bool
+	draining  atomic.Bool     // no new connections; guarded by arrivals for who registers
 	arriving  context.Context // ends when draining begins
 	turnAway  context.CancelFunc
 	strangers strangers
 	arrivals  sync.RWMutex // held for reading by who registers a connection
 	opening   sync.WaitGroup
-	shutdown  atomic.Bool
+	shutdown  atomic.Bool // Shutdown was called
 	ended     chan struct{}
 	endErr    error // written before ended is closed
 }
@@ -296,9 +296,9 @@ func (s *Service) UnsubscribeAll(ctx context.Context, to Address) (Receipt, erro
 // registry.
 func (s *Service) Collector() prometheus.Collector { return s.metrics }
 
-// Ready reports whether the service takes connections: it does not once
-// Shutdown has begun.
-func (s *Service) Ready() bool { return !s.draining.Load() }
+// Ready reports whether load balancers should send clients here: true until
+// Shutdown is called. The service goes on taking connections for DrainDelay.
+func (s *Service) Ready() bool { return !s.shutdown.Load() }
 
 // ConsistencyCheck holds against each other what the service keeps in more than
 // one place about its connections, and returns an error that names each

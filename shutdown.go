@@ -16,23 +16,51 @@ const (
 	drainAtLeast = 25
 )
 
-// Shutdown drains the service: it takes no new connections, tells every client
-// ($closing with a reason and the delay before it should reconnect, then a
-// close frame with 1001, or 4001 for clients of the subprotocol), waits until
-// the sockets are closed, leaves the bus and ends all goroutines. The closes are
-// spread so that the reconnects reach the other nodes at a bounded rate: over
-// DrainWindow at the longest, a few hundred connections within a second. When
-// ctx is done first, what is left is closed at once and the error says so; a
-// callback that ignores the end of its context is waited for no longer than a
-// second then. Later calls wait for the first and return its result. A callback
-// must not call it: it would wait for itself.
+// Shutdown ends the service in two steps. First Ready returns false, and for
+// Options.DrainDelay everything is served as before, new connections too, so
+// that load balancers learn to send their clients elsewhere. Then it drains: it
+// takes no new connections, sends every client $closing with a reason and the
+// delay before it should reconnect, and a close frame with 1012 (4001 for clients
+// of the subprotocol), waits until the sockets are closed, leaves the bus and
+// ends all goroutines. The closes are spread so that the reconnects reach the
+// other nodes at a bounded rate: over DrainWindow at the longest, a few hundred
+// connections within a second.
+//
+// Ctx bounds both steps: a deadline nearer than DrainDelay plus DrainWindow
+// shortens them in proportion. When ctx is done before the drain is complete, the
+// remaining connections are closed at once and the error says so; Shutdown then
+// waits for callbacks for a second more. Later calls wait for the
+// first and return its result. A callback must not call Shutdown: it would wait
+// for itself.
 func (s *Service) Shutdown(ctx context.Context) error {
 	if s.shutdown.CompareAndSwap(false, true) {
+		s.delayDrain(ctx)
 		s.endErr = s.drain(ctx)
 		close(s.ended)
 	}
 	<-s.ended
 	return s.endErr
+}
+
+// delayDrain waits for DrainDelay, or for its share of the time until ctx's
+// deadline.
+func (s *Service) delayDrain(ctx context.Context) {
+	delay := s.opts.DrainDelay
+	if deadline, ok := ctx.Deadline(); ok {
+		share := float64(delay) / float64(delay+s.opts.DrainWindow)
+		delay = min(delay, time.Duration(share*float64(time.Until(deadline))))
+	}
+	if delay <= 0 {
+		return
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		s.log.Info("the drain delay is over: no new connections, and the open ones are closed",
+			"connections", s.ConnectionCount(), "window", s.opts.DrainWindow)
+	case <-ctx.Done():
+	}
 }
 
 func (s *Service) drain(ctx context.Context) error {

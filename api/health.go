@@ -16,8 +16,8 @@ func Health() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") })
 }
 
-// Ready answers 200 while the service takes connections and 503 once it drains:
-// for the load balancer.
+// Ready answers 200 until Shutdown is called and 503 from then on, also during
+// Options.DrainDelay: for load balancers.
 func Ready(svc *realtime.Service) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if svc.Ready() {
