@@ -30,12 +30,12 @@ const (
 
 func main() {
 	p := program{environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
-	os.Exit(p.run(untilSignal(), os.Args[1:]))
+	os.Exit(p.run(p.untilSignal(), os.Args[1:]))
 }
 
 // untilSignal returns a context that ends at the first SIGINT or SIGTERM. The
-// second ends the process at once: whoever sends it does not want to wait.
-func untilSignal() context.Context {
+// second ends the process at once.
+func (p *program) untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -43,6 +43,7 @@ func untilSignal() context.Context {
 		<-signals
 		cancel()
 		<-signals
+		_, _ = fmt.Fprintln(p.stderr, "boundary-realtime: a second signal: the process ends at once")
 		os.Exit(exitInterrupted)
 	}()
 	return ctx

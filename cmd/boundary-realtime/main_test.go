@@ -86,7 +86,8 @@ var listening = regexp.MustCompile(`"public":"(https?://[^"]+)","admin":"(http:/
 // serve starts a server on ports of its own and returns where it listens.
 func serve(t *testing.T, env ...string) (p *process, public, admin string) {
 	t.Helper()
-	p = start(t, append([]string{"REALTIME_LISTEN=127.0.0.1:0", "REALTIME_ADMIN_LISTEN=127.0.0.1:0"}, env...), "serve")
+	presets := []string{"REALTIME_LISTEN=127.0.0.1:0", "REALTIME_ADMIN_LISTEN=127.0.0.1:0", "REALTIME_DRAIN_DELAY=0s"}
+	p = start(t, append(presets, env...), "serve")
 	urls := p.stderr.wait(t, listening)
 	return p, urls[1], urls[2]
 }

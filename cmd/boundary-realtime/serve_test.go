@@ -264,15 +264,45 @@ func waitFor(t *testing.T, condition func() bool) {
 	}
 }
 
+// With a drain delay probes see the server red while it serves everything, and
+// then it closes its connections.
+func TestDrainDelay(t *testing.T) {
+	t.Parallel()
+	const delay = time.Second
+	p, public, _ := serve(t, append(production(), "REALTIME_DRAIN=3s", "REALTIME_DRAIN_DELAY="+delay.String())...)
+	conn := dial(t, public, mint(t, "u1", nil))
+	start := time.Now()
+	p.signal(syscall.SIGTERM)
+	p.stderr.wait(t, regexp.MustCompile(`"draining","connections":1,"delay":"1s","window":"3s"`))
+	waitFor(t, func() bool { status, _ := call(t, "GET", public+"/ready", ""); return status == 503 })
+	expectGoodbye(t, conn, websocket.StatusServiceRestart)
+	if code, after := p.exit(), time.Since(start); code != 0 || after < delay {
+		t.Errorf("exit code %d after %v, want 0 after %v", code, after, delay)
+	}
+	p.stderr.wait(t, regexp.MustCompile(`the drain delay is over[^\n]*"connections":1,"window":"3s"[^\n]*\n.*"drained"`))
+}
+
+// The second signal ends the process at once, in the drain and in the delay
+// before it, during which it takes connections.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	p, public, _ := serve(t, append(production(), "REALTIME_DRAIN=1h")...)
-	mute(t, public, mint(t, "u1", nil))
-	p.signal(syscall.SIGTERM)
-	p.stderr.wait(t, regexp.MustCompile(`"draining"`))
-	p.signal(syscall.SIGTERM)
-	if code := p.exit(); code != 130 {
-		t.Errorf("exit code %d after the second signal, want 130", code)
+	for _, setting := range []string{"REALTIME_DRAIN=1h", "REALTIME_DRAIN_DELAY=1h"} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			p, public, _ := serve(t, append(production(), setting)...)
+			token := mint(t, "u1", nil)
+			mute(t, public, token)
+			p.signal(syscall.SIGTERM)
+			p.stderr.wait(t, regexp.MustCompile(`"draining"`))
+			waitFor(t, func() bool { status, _ := call(t, "GET", public+"/ready", ""); return status == 503 })
+			if setting == "REALTIME_DRAIN_DELAY=1h" {
+				dial(t, public, token)
+			}
+			p.signal(syscall.SIGTERM)
+			if code := p.exit(); code != 130 {
+				t.Errorf("exit code %d after the second signal, want 130", code)
+			}
+		})
 	}
 }
 

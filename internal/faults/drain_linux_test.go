@@ -90,7 +90,7 @@ type drain struct {
 
 func newDrain(t *testing.T, clients int, window time.Duration) *drain {
 	d := &drain{
-		process: serve(t, fmt.Sprint("REALTIME_DRAIN=", window)),
+		process: serve(t, fmt.Sprint("REALTIME_DRAIN=", window), "REALTIME_DRAIN_DELAY=0s"),
 		handed:  make([]uint64, clients), unknown: make([]uint64, clients), window: window,
 	}
 	for i := range clients {

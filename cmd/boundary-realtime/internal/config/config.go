@@ -94,7 +94,8 @@ type Times struct {
 	PingInterval time.Duration // 0: no pings
 	PongTimeout  time.Duration
 	ExpiryGrace  time.Duration
-	Drain        time.Duration
+	DrainDelay   time.Duration // from the signal until the drain
+	Drain        time.Duration // 0: all at once
 }
 
 // Log says what is logged and how.

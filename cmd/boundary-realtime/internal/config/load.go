@@ -57,6 +57,9 @@ func Load(from Sources) (*Config, error) {
 	}
 	c.apply("environment", environment, &problems)
 	c.apply("flag", flagEntries(from.Flags), &problems)
+	if c.Dev && c.origins["drain_delay"] == "default" {
+		c.Times.DrainDelay, c.origins["drain_delay"] = 0, "default in dev mode"
+	}
 	return c, problems.err()
 }
 

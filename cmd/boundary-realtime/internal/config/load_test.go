@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Access: Access{TokenParam: "token"},
 		Limits: Limits{MessageSize: 64 << 10, Backlog: 1 << 20, Topics: 128, MessageRate: 1000, MessageBurst: 2000, Over: OverReject},
-		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, Drain: 30 * time.Second},
+		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, DrainDelay: 5 * time.Second, Drain: 30 * time.Second},
 		Log:    Log{Format: LogAuto},
 	}
 	c.origins = nil
@@ -71,6 +71,21 @@ func TestFlagsOverEnvironmentOverFile(t *testing.T) {
 	for name, origin := range want {
 		if c.origins[name] != origin {
 			t.Errorf("%s comes from %q, want %q", name, c.origins[name], origin)
+		}
+	}
+}
+
+// Dev mode ends at once, unless told otherwise.
+func TestDrainDelayInDevMode(t *testing.T) {
+	t.Parallel()
+	for environ, want := range map[string]time.Duration{
+		"":                                       5 * time.Second,
+		"REALTIME_DEV=1":                         0,
+		"REALTIME_DEV=0":                         5 * time.Second,
+		"REALTIME_DEV=1 REALTIME_DRAIN_DELAY=2s": 2 * time.Second,
+	} {
+		if got := mustLoad(t, Sources{Environ: strings.Fields(environ)}).Times.DrainDelay; got != want {
+			t.Errorf("%s: %v, want %v", environ, got, want)
 		}
 	}
 }

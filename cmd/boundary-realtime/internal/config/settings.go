@@ -79,7 +79,8 @@ var settings = []setting{
 	{"ping_interval", "25s", "Time between pings; 0s: none", func(c *Config) value { return duration{&c.Times.PingInterval, 0, day} }},
 	{"pong_timeout", "10s", "How long a client may take to answer a ping", func(c *Config) value { return duration{&c.Times.PongTimeout, time.Millisecond, day} }},
 	{"expiry_grace", "25s", "How long a connection outlives its token", func(c *Config) value { return duration{&c.Times.ExpiryGrace, 0, day} }},
-	{"drain", "30s", "How long the connections may take to move away at shutdown", func(c *Config) value { return duration{&c.Times.Drain, 0, time.Hour} }},
+	{"drain_delay", "5s", "How long everything is served at shutdown, with /ready red, before the connections are closed; in dev mode 0s", func(c *Config) value { return duration{&c.Times.DrainDelay, 0, time.Hour} }},
+	{"drain", "30s", "How long the connections may take to move away at shutdown, after drain_delay", func(c *Config) value { return duration{&c.Times.Drain, 0, time.Hour} }},
 
 	{"log_level", "info", "Least level that is logged: debug, info, warn or error", func(c *Config) value { return level{&c.Log.Level} }},
 	{"log_format", LogAuto, "Form of the log: text, logfmt or json; auto: text in a terminal, else json", func(c *Config) value {

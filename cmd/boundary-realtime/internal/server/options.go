@@ -31,6 +31,7 @@ func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Lo
 		ExpiryGrace:   orNone(cfg.Times.ExpiryGrace),
 		TokenLifetime: cfg.JWT.Lifetime,
 		TokenLeeway:   cfg.JWT.Leeway,
+		DrainDelay:    cfg.Times.DrainDelay,
 		DrainWindow:   max(cfg.Times.Drain, time.Nanosecond),
 	}
 }

@@ -262,7 +262,7 @@ func (p *probe) wantsNothingIn(output string, signs ...string) {
 // logged starts a server in this process that logs everything; stop ends it.
 func logged(t *testing.T, environ ...string) (s *Server, output *transcript, stop func()) {
 	t.Helper()
-	environ = append(environ, "REALTIME_DRAIN=0s", "REALTIME_LISTEN=127.0.0.1:0", "REALTIME_ADMIN_LISTEN=127.0.0.1:0")
+	environ = append(environ, "REALTIME_DRAIN=0s", "REALTIME_DRAIN_DELAY=0s", "REALTIME_LISTEN=127.0.0.1:0", "REALTIME_ADMIN_LISTEN=127.0.0.1:0")
 	cfg, err := config.Load(config.Sources{Environ: environ})
 	if err != nil {
 		t.Fatal(err)

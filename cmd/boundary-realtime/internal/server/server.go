@@ -93,9 +93,9 @@ func (s *Server) keys() (keys, error) {
 }
 
 // Run serves until ctx is done, and then drains: readiness turns red at once,
-// the connections are told to move away within the drain window while the API
-// stays usable, and the listeners close last. It returns nil after a drain, and
-// an error when a listener fails.
+// everything is served for the drain delay, the connections are closed within
+// the drain window while the API stays usable, and the listeners close last. It
+// returns nil after a drain, and an error when a listener fails.
 func (s *Server) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -137,9 +137,11 @@ func (s *Server) announce() {
 }
 
 func (s *Server) drain() {
-	s.log.Info("draining", "connections", s.svc.ConnectionCount(), "window", s.cfg.Times.Drain)
+	times := s.cfg.Times
+	s.log.Info("draining", "connections", s.svc.ConnectionCount(), "delay", times.DrainDelay, "window", times.Drain,
+		"hint", "/ready is red; everything is served for the delay, then connections are closed over the window; a second signal ends the process at once")
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), max(s.cfg.Times.Drain, leastDrain))
+	ctx, cancel := context.WithTimeout(context.Background(), times.DrainDelay+max(times.Drain, leastDrain))
 	defer cancel()
 	if err := s.svc.Shutdown(ctx); err != nil {
 		s.log.Warn("some connections did not close in time", "error", err)
@@ -165,9 +167,9 @@ func (s *Server) close() (err error) {
 		err = errors.Join(err, e.close())
 	}
 	if s.svc != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), leastDrain)
-		defer cancel()
-		_ = s.svc.Shutdown(ctx) // drained before, or empty
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()                // it was drained before, or never served: no delay
+		_ = s.svc.Shutdown(ctx) // nothing is left to close
 	}
 	if s.verifier != nil {
 		err = errors.Join(err, s.verifier.Close())

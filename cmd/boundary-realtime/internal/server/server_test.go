@@ -40,7 +40,7 @@ func (r *running) publicURL() string { return r.public.url() }
 func run(t *testing.T, env ...string) *running {
 	t.Helper()
 	presets := filepath.Join(t.TempDir(), "realtime.yaml")
-	if err := os.WriteFile(presets, []byte("listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\ndrain: 1s\n"), 0o600); err != nil {
+	if err := os.WriteFile(presets, []byte("listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\ndrain: 1s\ndrain_delay: 0s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := config.Load(config.Sources{File: presets, Environ: env})
