@@ -14,7 +14,7 @@ const (
 
 // WriteBanner tells a developer where to look first.
 func (s *Server) WriteBanner(w io.Writer) error {
-	token, err := s.dev.token(devUser, []string{devRole}, time.Now())
+	token, err := s.dev.token(devUser, []string{devRole}, []string{anyTopic}, time.Now())
 	if err != nil {
 		return fmt.Errorf("banner: %w", err)
 	}

@@ -1,25 +1,16 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
-	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
-	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/page"
-	"boundary-app.org/realtime/wire"
 )
 
 // devMode gives tokens to whoever asks on this machine.
@@ -60,13 +51,18 @@ func (d *devMode) claim(name, value string) {
 // tokenLife is a working day and a bit.
 const tokenLife = 12 * time.Hour
 
+// anyTopic is the pattern of the topics claim that covers every topic.
+const anyTopic = "*"
+
 // token returns a token for a user with these roles, and the required ones:
-// without them it would open nothing.
-func (d *devMode) token(user string, roles []string, now time.Time) (string, error) {
+// without them it would open nothing. Topics are patterns of the topics that the
+// client may subscribe to: in dev mode as in production the token decides alone.
+func (d *devMode) token(user string, roles, topics []string, now time.Time) (string, error) {
 	claims := maps.Clone(d.claims)
 	claims["jti"] = rand.Text()
 	claims[d.names.UserID] = user
 	claims[d.names.Roles] = d.withRequired(roles)
+	claims[d.names.Topics] = topics
 	claims["iat"] = now.Unix()
 	claims["exp"] = now.Add(tokenLife).Unix()
 	return auth.Mint(d.secret, claims)
@@ -82,100 +78,31 @@ func (d *devMode) withRequired(roles []string) []string {
 	return all
 }
 
-// anyTopic is the AuthorizeTopic that allows all.
-func anyTopic(context.Context, *realtime.Conn, string) error { return nil }
+// loopbackPages lets pages of this machine connect, whatever their port: a
+// developer's own page is served by another program. Such a page brings its token
+// itself, as clients do that are no browsers, and so its request is judged as
+// theirs, without an Origin.
+func loopbackPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if origins := r.Header["Origin"]; len(origins) == 1 && isLoopbackOrigin(origins[0]) {
+			judged := *r
+			judged.Header = r.Header.Clone()
+			judged.Header.Del("Origin")
+			r = &judged
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
-// origins adds the page's own origins to a list that would replace the default.
-func (d *devMode) origins(allowed []string, public *endpoint) []string {
-	if len(allowed) == 0 {
-		return nil
-	}
-	_, port, _ := net.SplitHostPort(public.listener.Addr().String())
-	return append(slices.Clone(allowed), public.url(), public.scheme+"://localhost:"+port)
+// isLoopbackOrigin reports whether an origin is that of a web server on this
+// machine: http or https, localhost or a loopback address, and any port.
+func isLoopbackOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.User == nil &&
+		origin == u.Scheme+"://"+u.Host && config.IsLoopback(u.Host)
 }
 
 func (d *devMode) addRoutes(mux *http.ServeMux) {
 	mux.Handle("/", localOnly(page.Handler()))
 	mux.Handle("POST /dev/session", localOnly(http.HandlerFunc(d.session)))
-}
-
-// maxSession bounds the body of a request for a session, in octets.
-const maxSession = 4 << 10
-
-// session gives the page the API key and, for a user it names, a token.
-func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
-	// A form cannot send JSON, and a script of another origin cannot without
-	// asking first, which is never granted.
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" || !ownOrigin(r) {
-		http.Error(w, "only the page of this server may ask, with JSON", http.StatusForbidden)
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSession))
-	if err != nil {
-		http.Error(w, "the body is too long, or has not come", http.StatusBadRequest)
-		return
-	}
-	user, roles, err := parseSession(body)
-	if err != nil {
-		http.Error(w, fmt.Sprintf(`send {"user": "alice", "roles": ["admin"]}: %v`, err), http.StatusBadRequest)
-		return
-	}
-	answer := struct {
-		APIKey string `json:"apiKey"`
-		Token  string `json:"token,omitempty"`
-	}{APIKey: d.apiKey}
-	if user != "" {
-		if answer.Token, err = d.token(user, roles, time.Now()); err != nil {
-			http.Error(w, fmt.Sprintf("no token: %v", err), http.StatusInternalServerError)
-			return
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(answer) // the client is gone: nobody to tell
-}
-
-// parseSession reads who asks for a session; nobody, who wants the API key alone.
-func parseSession(body []byte) (user string, roles []string, err error) {
-	var members map[string]json.RawMessage
-	if err := wire.CheckStrict(body); err != nil {
-		return "", nil, err
-	}
-	if err := json.Unmarshal(body, &members); err != nil || members["user"] == nil {
-		return "", nil, err
-	}
-	if user, err = parseName(members["user"]); err != nil {
-		return "", nil, fmt.Errorf("user: %w", err)
-	}
-	var list []json.RawMessage
-	if members["roles"] != nil && json.Unmarshal(members["roles"], &list) != nil {
-		return "", nil, errors.New("roles must be a list")
-	}
-	for _, raw := range list {
-		role, err := parseName(raw)
-		if err != nil {
-			return "", nil, fmt.Errorf("roles: %w", err)
-		}
-		roles = append(roles, role)
-	}
-	return user, roles, nil
-}
-
-func parseName(raw json.RawMessage) (string, error) {
-	name, err := wire.Text(raw)
-	if err != nil {
-		return "", err
-	}
-	return name, wire.CheckTarget("name", name)
-}
-
-// ownOrigin reports whether no other page asks. A program without a browser has
-// no origin.
-func ownOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host == r.Host
 }

@@ -47,7 +47,7 @@ func orNone[T time.Duration | float64](v T) T {
 
 func (s *Server) handlerOptions() realtime.HandlerOptions {
 	access := s.cfg.Access
-	o := realtime.HandlerOptions{
+	return realtime.HandlerOptions{
 		TokenParam:     access.TokenParam,
 		TokenInMessage: access.TokenInMessage,
 		AllowedOrigins: access.AllowedOrigins,
@@ -55,9 +55,4 @@ func (s *Server) handlerOptions() realtime.HandlerOptions {
 		Compression:    s.cfg.Compression,
 		Require:        auth.Requirements{Roles: access.RequiredRoles, Permissions: access.RequiredPermissions},
 	}
-	if s.dev != nil {
-		o.AuthorizeTopic = anyTopic
-		o.AllowedOrigins = s.dev.origins(access.AllowedOrigins, s.public)
-	}
-	return o
 }

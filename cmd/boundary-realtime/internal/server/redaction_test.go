@@ -349,7 +349,7 @@ func TestNothingSecretShowsInDevMode(t *testing.T) {
 	t.Parallel()
 	s, output, stop := logged(t, "REALTIME_DEV=1")
 	p := newProbe(t, s.public.listener.Addr().String(), s.admin.listener.Addr().String())
-	token, err := s.dev.token("alice", nil, time.Now())
+	token, err := s.dev.token("alice", nil, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,13 @@ import (
 // publicHandler answers clients, back ends and load balancers.
 func (s *Server) publicHandler(apiKeys []string) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/ws", s.svc.Handler(s.handlerOptions()))
+	sockets := s.svc.Handler(s.handlerOptions())
 	s.addHealth(mux)
 	if s.dev != nil {
 		s.dev.addRoutes(mux)
+		sockets = loopbackPages(sockets)
 	}
+	mux.Handle("/ws", sockets)
 	calls := api.New(s.svc, api.Options{Keys: apiKeys, Log: s.log})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect what it finds unclean in a path of the API,

@@ -205,6 +205,12 @@ func TestDevSession(t *testing.T) {
 		{"half a character", `{"user":"\ud800"}`, "application/json", url, "", 400},
 		{"a user that cannot be", `{"user":"a\u0000"}`, "application/json", url, "", 400},
 		{"a role that cannot be", `{"user":"a","roles":[""]}`, "application/json", url, "", 400},
+		{"no object", `[]`, "application/json", url, "", 400},
+		{"a member that is not there", `{"user":"a","role":"b"}`, "application/json", url, "", 400},
+		{"a member in capitals", `{"User":"a"}`, "application/json", url, "", 400},
+		{"roles that are no list", `{"user":"a","roles":null}`, "application/json", url, "", 400},
+		{"topics that are no list", `{"user":"a","topics":"room:*"}`, "application/json", url, "", 400},
+		{"a pattern that cannot be", `{"user":"a","topics":["*:a"]}`, "application/json", url, "", 400},
 		{"long", `{"user":"` + strings.Repeat("a", 5000) + `"}`, "application/json", url, "", 400},
 	}
 	for _, test := range tests {
