@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -16,31 +17,11 @@ import (
 type endpoint struct {
 	service *Service
 	opts    HandlerOptions
+	pages   origin.Pages // of a Handler
 }
 
 func (s *Service) endpoint(opts HandlerOptions) *endpoint {
 	return &endpoint{service: s, opts: opts.withDefaults()}
-}
-
-// admit decides whether an identity may connect, with the text of R14.
-func (e *endpoint) admit(id *Identity) error {
-	if err := wire.CheckTarget("user id", id.UserID); err != nil {
-		return err
-	}
-	for _, role := range id.Roles {
-		if err := wire.CheckTarget("role", role); err != nil {
-			return err
-		}
-	}
-	if e.service.isRevoked(id) {
-		return ErrRevoked
-	}
-	// The verifier has judged the expiry, with its leeway; only rights are left.
-	if err := e.opts.Require.Check(id, time.Time{}); err != nil {
-		return err
-	}
-	e.service.noteLife(id.ExpiresAt, time.Now())
-	return nil
 }
 
 // connect registers a connection, runs OnOpen and tells the client.

@@ -29,84 +29,79 @@ const askForToken = `send {"action":"connect","token":"..."} as the first messag
 // waits for it. From there on all is as if it had brought it with the request,
 // whose values are not looked at once ServeHTTP has returned: routers use them
 // again.
-func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, h socket.Handshake, source string) {
+func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, a attempt) {
 	s := e.service
-	leave, why := s.enter(source)
+	release, why := s.reserve(a.address)
 	if why != nil {
-		e.refuse(w, h, *why)
+		e.refuse(w, a, why)
 		return
 	}
 	defer s.opening.Done()
 	conn, buffered, ok := e.hijack(w)
 	if !ok {
 		cannotUpgrade(w)
-		leave()
+		release()
 		return
 	}
-	c := &stranger{Conn: conn, endpoint: e, handshake: h, source: source}
-	c.welcome(r.Context(), buffered, sync.OnceFunc(leave))
+	c := &pendingConn{Conn: conn, endpoint: e, attempt: a}
+	c.accept(r.Context(), buffered, sync.OnceFunc(release))
 }
 
-// welcome makes the client a connection, or dismisses it.
-func (c *stranger) welcome(values context.Context, input []byte, leave func()) {
+// accept makes the client a connection, or rejects it.
+func (c *pendingConn) accept(values context.Context, input []byte, release func()) {
 	e := c.endpoint
-	defer leave()
-	failed := refuse("internal", 0, wire.CloseInternalError, "internal error")
-	why := &failed // when the Verifier ends its goroutine
+	defer release()
+	why := refuse("internal", 0, wire.CloseInternalError, "internal error") // when the Verifier ends its goroutine
 	defer func() {
 		if why != nil {
-			e.dismiss(c.Conn, nil, *why)
+			e.reject(c.Conn, nil, why)
 		}
 	}()
 	id, rest, why := c.introduce(opening{e.service.arriving, values}, input)
 	if why != nil {
 		return
 	}
-	leave() // however long OnOpen takes
-	spec := specOf(c.Conn, c.handshake, c.source)
+	release() // however long OnOpen takes
+	spec := c.spec(c.Conn)
 	spec.Buffered = rest
 	why = e.begin(values, id, spec)
 }
 
-// enter counts a client in that has yet to say who it is, until leave is called.
+// reserve takes a slot for an unauthenticated client; call release to free it.
 // Shutdown waits for opening.Done.
-func (s *Service) enter(source string) (leave func(), why *refusal) {
+func (s *Service) reserve(address string) (release func(), why *refusal) {
 	s.arrivals.RLock()
 	defer s.arrivals.RUnlock()
 	if s.draining.Load() {
-		refused := drainedRequest()
-		return nil, &refused
+		return nil, drainedRequest()
 	}
-	if full := s.strangers.add(source); full != "" {
-		refused := refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, full)
-		return nil, &refused
+	if full := s.pending.add(address); full != "" {
+		return nil, refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, full)
 	}
-	release, err := s.engine.Hold(source)
+	unhold, err := s.engine.Hold(address)
 	if err != nil {
-		s.strangers.remove(source)
-		refused := crowded(err)
-		return nil, &refused
+		s.pending.remove(address)
+		return nil, limitRefusal(err)
 	}
 	s.opening.Add(1)
 	return func() {
-		s.strangers.remove(source)
-		release()
+		s.pending.remove(address)
+		unhold()
 	}, nil
 }
 
-// stranger is an upgraded client that has yet to say who it is. It belongs to
-// the goroutine of its request, which Shutdown waits for.
-type stranger struct {
+// pendingConn is an upgraded client whose token has not come. It belongs to the
+// goroutine of its request, which Shutdown waits for.
+type pendingConn struct {
 	net.Conn
-	endpoint  *endpoint
-	handshake socket.Handshake
-	source    string
-	reader    socket.Reader
+	attempt
+	endpoint *endpoint
+	reader   socket.Reader
 }
 
 // introduce reads and verifies the token. It returns with it what the client
 // sent behind it. When ctx, of the service, is done, it gives up at once.
-func (c *stranger) introduce(ctx context.Context, input []byte) (id *Identity, rest []byte, why *refusal) {
+func (c *pendingConn) introduce(ctx context.Context, input []byte) (id *Identity, rest []byte, why *refusal) {
 	_ = c.SetDeadline(time.Now().Add(firstMessageTime))
 	hurry := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	defer hurry()
@@ -115,23 +110,21 @@ func (c *stranger) introduce(ctx context.Context, input []byte) (id *Identity, r
 		id, why = c.identify(ctx, token)
 	}
 	if !hurry() || ctx.Err() != nil {
-		refused := drained(c.handshake.Protocol != "")
-		return nil, nil, &refused
+		return nil, nil, drained(c.handshake.Protocol != "")
 	}
 	_ = c.SetDeadline(time.Time{})
 	return id, rest, why
 }
 
-// identify verifies the token, which must not take for ever: the client holds a
-// place.
-func (c *stranger) identify(ctx context.Context, token string) (*Identity, *refusal) {
+// identify verifies the token, for a bounded time: the client holds a slot.
+func (c *pendingConn) identify(ctx context.Context, token string) (*Identity, *refusal) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
 	return c.endpoint.identify(ctx, token)
 }
 
 // readToken answers the upgrade and reads until the first message.
-func (c *stranger) readToken(input []byte) (token string, rest []byte, why *refusal) {
+func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *refusal) {
 	if _, err := c.Write(c.handshake.AppendResponse(nil)); err != nil {
 		return "", nil, failed(err)
 	}
@@ -159,8 +152,7 @@ func (c *stranger) readToken(input []byte) (token string, rest []byte, why *refu
 		input = rest
 		controls++
 	}
-	flood := refuse("first_message", 0, wire.CloseTooManyRequests, "too many pings before the first message")
-	return "", nil, &flood
+	return "", nil, refuse("first_message", 0, wire.CloseTooManyRequests, "too many pings before the first message")
 }
 
 func tokenIn(message socket.Event) (token string, why *refusal) {
@@ -169,20 +161,18 @@ func tokenIn(message socket.Event) (token string, why *refusal) {
 			return token, nil
 		}
 	}
-	refused := refuse("first_message", 0, wire.CloseBadRequest, askForToken)
-	return "", &refused
+	return "", refuse("first_message", 0, wire.CloseBadRequest, askForToken)
 }
 
 // control answers what is not a message.
-func (c *stranger) control(event socket.Event) *refusal {
+func (c *pendingConn) control(event socket.Event) *refusal {
 	switch event.Kind {
 	case socket.Ping:
 		if _, err := c.Write(socket.AppendFrame(nil, socket.OpPong, event.Data)); err != nil {
 			return failed(err)
 		}
 	case socket.Close:
-		left := refuse("left", 0, CloseCode(event.Code), "")
-		return &left
+		return refuse("left", 0, CloseCode(event.Code), "")
 	}
 	return nil
 }
@@ -190,13 +180,12 @@ func (c *stranger) control(event socket.Event) *refusal {
 // failed is the refusal of a client that broke the protocol, was too slow, or
 // went away.
 func failed(err error) *refusal {
-	why := refuse("left", 0, CloseCode(socket.CloseAbnormal), "")
 	var violation *socket.ProtocolError
 	switch {
 	case errors.As(err, &violation):
-		why = refuse("first_message", 0, CloseCode(violation.Code), violation.Text)
+		return refuse("first_message", 0, CloseCode(violation.Code), violation.Text)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		why = refuse("first_message_late", 0, wire.CloseBadRequest, askForToken)
+		return refuse("first_message_late", 0, wire.CloseBadRequest, askForToken)
 	}
-	return &why
+	return refuse("left", 0, CloseCode(socket.CloseAbnormal), "")
 }

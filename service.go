@@ -42,15 +42,15 @@ type Service struct {
 	longestLife atomic.Int64 // of all identities that were accepted, in nanoseconds
 	telling     tellings
 
-	draining  atomic.Bool     // no new connections; guarded by arrivals for who registers
-	arriving  context.Context // ends when draining begins
-	turnAway  context.CancelFunc
-	strangers strangers
-	arrivals  sync.RWMutex // held for reading by who registers a connection
-	opening   sync.WaitGroup
-	shutdown  atomic.Bool // Shutdown was called
-	ended     chan struct{}
-	endErr    error // written before ended is closed
+	draining atomic.Bool     // no new connections; guarded by arrivals for who registers
+	arriving context.Context // ends when draining begins
+	turnAway context.CancelFunc
+	pending  pendingLimiter
+	arrivals sync.RWMutex // held for reading while a connection is registered
+	opening  sync.WaitGroup
+	shutdown atomic.Bool // Shutdown was called
+	ended    chan struct{}
+	endErr   error // written before ended is closed
 }
 
 // New starts a service and joins its bus.

@@ -1,0 +1,142 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/origin"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/wire"
+)
+
+// attempt is a request to connect, as far as it has been looked at.
+type attempt struct {
+	handshake socket.Handshake // zero: the request is none
+	address   string           // what connections are counted by
+	id        *Identity        // nil: the token follows, as the first message
+}
+
+// spec describes the connection over conn to the engine.
+func (a attempt) spec(conn net.Conn) engine.Spec {
+	return engine.Spec{Conn: conn, Deflate: a.handshake.Deflate, TextPing: a.handshake.Protocol != "", Source: a.address}
+}
+
+// admit decides whether a request may become a connection: handshake, origin,
+// limits, credential, identity, revocation. A request without an Upgrade header
+// learns last that it is no handshake.
+func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
+	a.address = origin.Proxies(e.opts.TrustedProxies).Source(r)
+	handshake, invalid := e.checkHandshake(r)
+	if invalid != nil && (r.Header.Get("Upgrade") != "" || r.Method != http.MethodGet) {
+		return a, invalid
+	}
+	if !e.pages.Allow(r) {
+		return a, refuse("origin", http.StatusForbidden, 0, "this origin may not connect")
+	}
+	a.handshake = handshake
+	if err := e.service.engine.Admits(a.address, ""); err != nil {
+		return a, limitRefusal(err)
+	}
+	token, follows, why := e.credential(r)
+	if why == nil && !follows {
+		a.id, why = e.identify(r.Context(), token)
+	}
+	switch {
+	case why != nil:
+		return a, why
+	case invalid != nil:
+		return a, invalid
+	case follows:
+		return a, nil
+	}
+	if err := e.service.engine.Admits(a.address, a.id.UserID); err != nil {
+		return a, limitRefusal(err)
+	}
+	return a, nil
+}
+
+func (e *endpoint) checkHandshake(r *http.Request) (socket.Handshake, *refusal) {
+	handshake, err := socket.CheckHandshake(r, socket.HandshakeOptions{
+		Protocols: []string{wire.Subprotocol}, Deflate: e.opts.Compression,
+	})
+	var invalid *socket.Refusal
+	if errors.As(err, &invalid) {
+		return handshake, &refusal{reason: "handshake", answer: invalid}
+	}
+	return handshake, nil
+}
+
+// credential finds the token. It reports that the token follows, as the first
+// message, when the request has none and need not have one.
+func (e *endpoint) credential(r *http.Request) (token string, follows bool, why *refusal) {
+	if e.service.draining.Load() {
+		return "", false, drainedRequest()
+	}
+	token, present, err := auth.FromRequest(r, e.opts.TokenParam)
+	switch {
+	case err != nil:
+		return "", false, refuse(string(auth.ReasonOf(err)), http.StatusBadRequest, wire.CloseBadRequest, err.Error())
+	case !present && !e.opts.TokenInMessage:
+		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, "Missing "+e.opts.TokenParam+" query parameter")
+	}
+	return token, !present, nil
+}
+
+// identify verifies a token. The texts of a refusal never hold it.
+func (e *endpoint) identify(ctx context.Context, token string) (*Identity, *refusal) {
+	id, err := e.verify(ctx, token)
+	if err != nil {
+		return nil, e.refusalOf(err)
+	}
+	return id, nil
+}
+
+// verify turns a token into an identity that may connect.
+func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err error) {
+	verifier := e.service.opts.Verifier
+	if verifier == nil {
+		return nil, errNoVerifier
+	}
+	verify := func() {
+		defer hidePanic(token)
+		id, err = verifier.Verify(ctx, token)
+	}
+	if e.call("Verifier", verify) {
+		return nil, errPanicked
+	}
+	if err != nil {
+		return nil, verifierError{err, token}
+	}
+	if id == nil {
+		return nil, errors.New("realtime: the Verifier returned no identity")
+	}
+	return id, e.checkIdentity(id)
+}
+
+var errNoVerifier = errors.New("realtime: no Verifier is configured: set Options.Verifier")
+
+// checkIdentity decides whether an identity may connect, with the text of R14.
+func (e *endpoint) checkIdentity(id *Identity) error {
+	if err := wire.CheckTarget("user id", id.UserID); err != nil {
+		return err
+	}
+	for _, role := range id.Roles {
+		if err := wire.CheckTarget("role", role); err != nil {
+			return err
+		}
+	}
+	if e.service.isRevoked(id) {
+		return ErrRevoked
+	}
+	// The verifier has judged the expiry, with its leeway; only rights are left.
+	if err := e.opts.Require.Check(id, time.Time{}); err != nil {
+		return err
+	}
+	e.service.noteLife(id.ExpiresAt, time.Now())
+	return nil
+}

@@ -1,0 +1,134 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/wire"
+)
+
+// refusal is why and how a client is refused.
+type refusal struct {
+	reason string          // the label of the metric
+	answer *socket.Refusal // to a request; its text goes with a close code, too
+	code   CloseCode       // for clients that are upgraded; 0: they get the answer
+}
+
+func refuse(reason string, status int, code CloseCode, text string) *refusal {
+	return &refusal{reason: reason, answer: &socket.Refusal{Status: status, Text: text}, code: code}
+}
+
+// limitRefusal returns the refusal for a connection over a limit.
+func limitRefusal(err error) *refusal {
+	switch {
+	case errors.Is(err, engine.ErrUserFull):
+		return refuse("user_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections of this user; close one first")
+	case errors.Is(err, engine.ErrSourceFull):
+		return refuse("address_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections from this address; close one first")
+	}
+	return refuse("full", http.StatusServiceUnavailable, wire.CloseTryAgain, "this node has as many connections as it may have; try again later")
+}
+
+// lateRefusal is the refusal of a client that passed every check and cannot be
+// registered any more.
+func lateRefusal(err error, subprotocol bool) *refusal {
+	if errors.Is(err, engine.ErrFull) { // since it was asked
+		return limitRefusal(err)
+	}
+	return drained(subprotocol)
+}
+
+// drainedRequest is the refusal of a request during a drain. Its code is for
+// clients of the subprotocol, as that of every request is.
+func drainedRequest() *refusal { return drained(true) }
+
+// drained is the refusal of a client that is upgraded when a drain begins.
+func drained(subprotocol bool) *refusal {
+	return refuse("draining", http.StatusServiceUnavailable, drainCode(subprotocol), drainReason)
+}
+
+// refusalOf is the refusal of a token that was not accepted.
+func (e *endpoint) refusalOf(err error) *refusal {
+	reason := string(auth.ReasonOf(err))
+	switch {
+	case errors.Is(err, auth.ErrMissingPermissions), errors.Is(err, auth.ErrMissingRole):
+		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error())
+	case errors.Is(err, ErrRevoked):
+		return unauthorized("revoked", "unauthorized: revoked")
+	case errors.Is(err, auth.ErrUnauthorized):
+		return unauthorized(reason, "unauthorized: "+reason)
+	case errors.Is(err, wire.ErrInvalidTarget):
+		return unauthorized(string(auth.ReasonClaims), "unauthorized: the identity's user id or roles cannot be used")
+	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return refuse(reason, http.StatusServiceUnavailable, wire.CloseTryAgain, "the token cannot be verified just now; try again")
+	}
+	e.service.log.Error("a token could not be verified", "error", err)
+	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
+}
+
+// unauthorized is a refusal with the challenge that a 401 must have (RFC 9110
+// section 15.5.2, RFC 6750 section 3).
+func unauthorized(reason, text string) *refusal {
+	why := refuse(reason, http.StatusUnauthorized, wire.CloseBadToken, text)
+	why.answer.Header = http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}
+	return why
+}
+
+// refuse answers a request that does not become a connection.
+func (e *endpoint) refuse(w http.ResponseWriter, a attempt, why *refusal) {
+	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
+	e.service.log.Debug("a connection was refused", "reason", why.reason, "status", why.answer.Status)
+	if a.handshake.Protocol == "" || why.code == 0 {
+		why.answer.ServeHTTP(w, nil)
+		return
+	}
+	// To upgrade and close at once is the only way to tell a browser why.
+	conn, _, ok := e.hijack(w)
+	if !ok {
+		why.answer.ServeHTTP(w, nil)
+		return
+	}
+	e.writeFinal(conn, socket.AppendClose(a.handshake.AppendResponse(nil), uint16(why.code), why.answer.Text))
+}
+
+// reject closes an upgraded client that is refused, behind prelude.
+func (e *endpoint) reject(conn net.Conn, prelude []byte, why *refusal) {
+	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
+	e.service.log.Debug("a connection was refused", "reason", why.reason, "code", int(why.code))
+	e.writeFinal(conn, socket.AppendClose(prelude, uint16(why.code), why.answer.Text))
+}
+
+// finalTime bounds how long a refused client is written to, and read from.
+const finalTime = time.Second
+
+// writeFinal writes data, half-closes and closes conn.
+func (e *endpoint) writeFinal(conn net.Conn, data []byte) {
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(finalTime))
+	if _, err := conn.Write(data); err != nil {
+		e.service.log.Debug("a refusal could not be sent", "error", err)
+		return
+	}
+	waitForEnd(conn)
+}
+
+// waitForEnd half-closes conn and reads what a client still sends, a little at
+// the most, so that closing does not reset the connection under the close frame.
+func waitForEnd(conn net.Conn) {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(finalTime))
+	var scratch [512]byte
+	for range 16 {
+		if _, err := conn.Read(scratch[:]); err != nil {
+			return
+		}
+	}
+}
