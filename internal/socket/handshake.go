@@ -99,7 +99,12 @@ func checkRequest(r *http.Request) *Refusal {
 			Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {http.MethodGet}},
 			Text: "a WebSocket is opened with GET",
 		}
-	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
+		return &Refusal{
+			Status: http.StatusHTTPVersionNotSupported,
+			Text:   "the request came as HTTP/1.0: a proxy in between must speak HTTP/1.1 to this server (nginx: proxy_http_version 1.1)",
+		}
+	case r.ProtoMajor != 1:
 		return &Refusal{
 			Status: http.StatusHTTPVersionNotSupported,
 			Text:   "a WebSocket needs HTTP/1.1: connect without HTTP/2 (ALPN http/1.1), or use ws:// or wss:// in the client",

@@ -75,8 +75,8 @@ func TestHandshakeRefused(t *testing.T) {
 	}{
 		{"POST", func(r *http.Request) { r.Method = http.MethodPost }, 405, http.Header{"Allow": {"GET"}}, "GET"},
 		{"HEAD", func(r *http.Request) { r.Method = http.MethodHead }, 405, http.Header{"Allow": {"GET"}}, "GET"},
-		{"HTTP/2", func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0 }, 505, nil, "HTTP/1.1"},
-		{"HTTP/1.0", func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 }, 505, nil, "HTTP/1.1"},
+		{"HTTP/2", func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0 }, 505, nil, "HTTP/2"},
+		{"HTTP/1.0", func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 }, 505, nil, "came as HTTP/1.0"},
 		{"no Upgrade", remove("Upgrade"), 426, upgrade, "Upgrade: websocket"},
 		{"other Upgrade", set("Upgrade", "h2c"), 426, upgrade, "Upgrade: websocket"},
 		{"Upgrade only alike", set("Upgrade", "websockets"), 426, upgrade, "Upgrade: websocket"},
