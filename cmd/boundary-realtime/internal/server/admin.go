@@ -14,7 +14,8 @@ import (
 )
 
 // adminHandler answers operators: on loopback whoever is on this machine, else
-// the holders of an API key. Health is no secret.
+// the holders of an API key. Health is no secret. Pages of other sites get
+// nothing else.
 func (s *Server) adminHandler(apiKeys []string, figures ...prometheus.Collector) http.Handler {
 	inner := operations(api.Metrics(s.svc, figures...))
 	local := config.IsLoopback(s.admin.listener.Addr().String())
@@ -22,7 +23,7 @@ func (s *Server) adminHandler(apiKeys []string, figures ...prometheus.Collector)
 		inner = keyHolders(apiKeys, inner)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", inner)
+	mux.Handle("/", ownPagesOnly(inner))
 	s.addHealth(mux)
 	if local {
 		return localOnly(mux)
@@ -50,6 +51,22 @@ func localOnly(next http.Handler) http.Handler {
 		if !config.IsLoopback(r.Host) {
 			http.Error(w, "the host in the URL must be localhost or a loopback address, such as 127.0.0.1", http.StatusForbidden)
 			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ownPagesOnly refuses requests that a page of another site caused a browser to
+// send, for example as the source of an image. [http.CrossOriginProtection] lets
+// every GET pass, but here a GET costs something: a profile slows the process. A
+// client that does not send the header passes, since it is no current browser.
+func ownPagesOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, site := range r.Header.Values("Sec-Fetch-Site") {
+			if site != "none" && site != "same-origin" {
+				http.Error(w, "pages of other sites may not read metrics and profiles; open the URL itself", http.StatusForbidden)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -69,6 +69,47 @@ func TestAdminOnLoopback(t *testing.T) {
 	}
 }
 
+// A page of another site can have a browser ask for a profile, although it does
+// not see the answer.
+func TestAdminRefusesOtherSites(t *testing.T) {
+	t.Parallel()
+	local := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=one")
+	beyond := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=one", "REALTIME_ADMIN_LISTEN=0.0.0.0:0")
+	_, port, err := net.SplitHostPort(beyond.admin.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{local.admin.url(), "http://127.0.0.1:" + port} {
+		for _, test := range []struct {
+			path string
+			site []string
+			want int
+		}{
+			{"/metrics", nil, 200},
+			{"/metrics", []string{"none"}, 200},
+			{"/metrics", []string{"same-origin"}, 200},
+			{"/metrics", []string{"same-site"}, 403},
+			{"/metrics", []string{"cross-site"}, 403},
+			{"/metrics", []string{"Cross-Site"}, 403},
+			{"/metrics", []string{""}, 403},
+			{"/metrics", []string{"none", "cross-site"}, 403},
+			{"/debug/pprof/", []string{"cross-site"}, 403},
+			{"/debug/pprof/cmdline", []string{"same-site"}, 403},
+			{"/debug/pprof/cmdline", []string{"same-origin"}, 200},
+			{"/debug/pprof/profile?seconds=30", []string{"cross-site"}, 403},
+			{"/debug/pprof/trace?seconds=30", []string{"cross-site"}, 403},
+			{"/health", []string{"cross-site"}, 200},
+			{"/ready", []string{"cross-site"}, 200},
+		} {
+			r := request(t, "GET", url+test.path, "", "Authorization", "Bearer one")
+			r.Header["Sec-Fetch-Site"] = test.site
+			if response, _ := local.do(r); response.StatusCode != test.want {
+				t.Errorf("%s%s of the site %q: %d, want %d", url, test.path, test.site, response.StatusCode, test.want)
+			}
+		}
+	}
+}
+
 func TestBannerHoldsRequiredRoles(t *testing.T) {
 	t.Parallel()
 	s := run(t, "REALTIME_DEV=1", "REALTIME_REQUIRED_ROLES=operator,user,editor", "REALTIME_REQUIRED_PERMISSIONS=watch")
