@@ -1,0 +1,63 @@
+package realtime
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/wire"
+)
+
+// SendToEach sends one message to several addresses, one after the other, and
+// returns a receipt for each, in order. A connection that several of them name
+// gets the message as often. The message and all addresses are checked first: an
+// error that matches ErrInvalidMessage, ErrInvalidTopic or ErrInvalidTarget says
+// that nothing was sent. After any other error the receipts are those of the
+// first addresses, which it was sent to; it was not sent to the others. It waits
+// as Send does.
+func (s *Service) SendToEach(ctx context.Context, to []Address, m Message) ([]Receipt, error) {
+	receipts, err := s.sendToEach(ctx, to, m, time.Now())
+	if err != nil {
+		s.metrics.PublishFailures.WithLabelValues(failure(err)).Inc()
+		return receipts, fmt.Errorf("realtime: send to each: %w", err)
+	}
+	return receipts, nil
+}
+
+func (s *Service) sendToEach(ctx context.Context, to []Address, m Message, now time.Time) ([]Receipt, error) {
+	text, err := s.encode(m, now, "")
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := wire.Delivered(text) // a topic is added to the text, without encoding it again
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range to {
+		if err := s.checkSend(a, encoded, now); err != nil {
+			return nil, fmt.Errorf("to[%d]: %w", i, err)
+		}
+	}
+	receipts := make([]Receipt, 0, len(to))
+	for i, a := range to {
+		start := time.Now()
+		receipt, err := s.send(ctx, a, encoded, now)
+		if err != nil {
+			return receipts, fmt.Errorf("to[%d]: %w", i, err)
+		}
+		s.metrics.MessagesOut.WithLabelValues(a.route.String()).Inc()
+		s.metrics.PublishSeconds.Observe(time.Since(start).Seconds())
+		receipts = append(receipts, receipt)
+	}
+	return receipts, nil
+}
+
+// checkSend returns the error of send that needs no bus to be found.
+func (s *Service) checkSend(to Address, m Message, now time.Time) error {
+	if err := to.check(); err != nil || to.route != bus.Topic {
+		return err
+	}
+	_, err := s.encode(m, now, to.target) // the topic may make it too large
+	return err
+}
