@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 
 	"boundary-app.org/realtime"
@@ -93,65 +92,6 @@ func newAPI(svc *realtime.Service, o Options) *api {
 	return a
 }
 
-// call does what a request asks for and returns what to answer; a nil answer is
-// 204. It writes nothing itself.
-type call func(r *http.Request) (answer any, err error)
-
-// route is one operation of the API and what a request may bring to it.
-type route struct {
-	method, path string
-	call         call
-	query        []string // names of parameters
-	maxBody      int64    // octets; 0: no body
-	public       bool     // no key is asked for
-}
-
-// strict returns the route with a call that refuses what it would not look at:
-// a caller that sends it expects it to matter.
-func (rt route) strict() route {
-	do := rt.call
-	rt.call = func(r *http.Request) (any, error) {
-		if err := checkQuery(r, rt.query); err != nil {
-			return nil, err
-		}
-		if rt.maxBody == 0 {
-			if err := refuseBody(r); err != nil {
-				return nil, err
-			}
-		}
-		return do(r)
-	}
-	return rt
-}
-
-// routes is every operation; the mux is built from it and nothing else.
-func (a *api) routes() []route {
-	one, many := a.maxBody, batchFactor*a.maxBody
-	return []route{
-		{method: "GET", path: "/openapi.json", call: openAPI, public: true},
-
-		{method: "POST", path: "/v1/broadcast", call: a.send(everyone), maxBody: one},
-		{method: "POST", path: "/v1/users/{user}/messages", call: a.send(named("user", realtime.User)), maxBody: one},
-		{method: "POST", path: "/v1/roles/{role}/messages", call: a.send(named("role", realtime.Role)), maxBody: one},
-		{method: "POST", path: "/v1/connections/{id}/messages", call: a.send(named("id", realtime.Connection)), maxBody: one},
-		{method: "POST", path: "/v1/topics/{topic}/messages", call: a.send(named("topic", realtime.Topic)), maxBody: one},
-		{method: "POST", path: "/v1/batch", call: a.batch, maxBody: many},
-
-		{method: "GET", path: "/v1/connections", call: a.connections, query: []string{"user", "role", "topic", "limit", "after"}},
-		{method: "GET", path: "/v1/connections/{id}", call: a.connection},
-		{method: "DELETE", path: "/v1/connections/{id}", call: a.disconnect, maxBody: one},
-		{method: "DELETE", path: "/v1/users/{user}/connections", call: a.disconnectUser, maxBody: one},
-		{method: "POST", path: "/v1/revocations", call: a.revoke, maxBody: one},
-		{method: "PUT", path: "/v1/connections/{id}/topics/{topic}", call: a.subscribe},
-		{method: "DELETE", path: "/v1/connections/{id}/topics/{topic}", call: a.unsubscribe},
-
-		{method: "GET", path: "/v1/topics", call: a.topics, query: []string{"prefix", "limit", "after"}},
-		{method: "GET", path: "/v1/topics/{topic}/subscribers", call: a.subscribers, query: []string{"limit", "after"}},
-		{method: "GET", path: "/v1/topics/{topic}/history", call: notYet("topics have no history yet")},
-		{method: "GET", path: "/v1/topics/{topic}/presence", call: notYet("topics have no presence yet")},
-	}
-}
-
 // handler is what all answers have in common: key, limits and form.
 func (a *api) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -180,20 +120,4 @@ func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return write(w, answer)
-}
-
-func notFound(*http.Request) (any, error) {
-	return nil, newProblem(unknownPath,
-		"there is nothing at this path; /openapi.json lists what there is. Names in a path are not empty, and percent-encoded")
-}
-
-func onlyMethods(allowed []string) call {
-	allow := strings.Join(allowed, ", ")
-	return func(*http.Request) (any, error) {
-		return nil, newProblem(methodNotAllowed, "this path takes %s", allow).with("Allow", allow)
-	}
-}
-
-func notYet(detail string) call {
-	return func(*http.Request) (any, error) { return nil, newProblem(notImplemented, "%s", detail) }
 }

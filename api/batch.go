@@ -83,7 +83,7 @@ func (a *api) sendEntry(ctx context.Context, entry json.RawMessage) (realtime.Re
 	if err != nil {
 		return realtime.Receipt{}, err
 	}
-	to, err := parseAddress(parts["to"])
+	to, err := parseAddress(`"to"`, parts["to"])
 	if err != nil {
 		return realtime.Receipt{}, err
 	}
@@ -94,17 +94,17 @@ func (a *api) sendEntry(ctx context.Context, entry json.RawMessage) (realtime.Re
 	return a.svc.Send(ctx, to, m)
 }
 
-// parseAddress reads {"user":"u1"} and its like.
-func parseAddress(data json.RawMessage) (to realtime.Address, err error) {
+// parseAddress reads {"user":"u1"} and its like. What names it in the error.
+func parseAddress(what string, data json.RawMessage) (to realtime.Address, err error) {
 	kinds := map[string]func(string) realtime.Address{
 		"user": realtime.User, "role": realtime.Role, "connection": realtime.Connection, "topic": realtime.Topic,
 	}
-	parts, err := parseObject(`"to"`, data, "user", "role", "connection", "topic", "everyone")
+	parts, err := parseObject(what, data, "user", "role", "connection", "topic", "everyone")
 	if err != nil {
 		return to, err
 	}
 	if len(parts) != 1 {
-		return to, badBody(`"to" must have exactly one name, not %d`, len(parts))
+		return to, badBody("%s must have exactly one name, not %d", what, len(parts))
 	}
 	for name := range parts {
 		if name == "everyone" {

@@ -39,7 +39,7 @@ func FuzzCall(f *testing.F) {
 	calls := newCaller(s)
 	for i, operation := range api.Routes(s.Service) {
 		_, path, _ := strings.Cut(operation, " ")
-		for name, value := range map[string]string{"{user}": "u1", "{role}": "%2e%2E", "{id}": "a%2Fb", "{topic}": "order:1"} {
+		for name, value := range map[string]string{"{user}": "u1", "{role}": "%2e%2E", "{id}": "a%2Fb", "{topic}": "order:1", "{source}": "order:2"} {
 			path = strings.ReplaceAll(path, name, value)
 		}
 		f.Add(uint8(i), path, "limit=1&after=x", message)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,6 +21,23 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 	slices.Sort(documented)
 	if codes := slices.Sorted(maps.Keys(api.Codes())); !slices.Equal(documented, codes) {
 		t.Errorf("the document has the codes %q, the API %q", documented, codes)
+	}
+}
+
+// TestTheTableOfCodes holds docs/http-api.md against the codes.
+func TestTheTableOfCodes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/http-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string]int{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (\\d+) \\| .+ \\|$").FindAllStringSubmatch(string(text), -1) {
+		status, _ := strconv.Atoi(row[2])
+		table[row[1]] = status
+	}
+	if !maps.Equal(table, api.Codes()) {
+		t.Errorf("the table has %v, the API %v", table, api.Codes())
 	}
 }
 

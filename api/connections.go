@@ -133,26 +133,3 @@ func (a *api) connection(r *http.Request) (any, error) {
 func noConnection() *problem {
 	return newProblem(unknownConnection, "there is no connection with this id")
 }
-
-func (a *api) subscribe(r *http.Request) (any, error) {
-	id := r.PathValue("id")
-	done, err := a.svc.Subscribe(r.Context(), realtime.Connection(id), r.PathValue("topic"))
-	switch {
-	case err != nil:
-		return nil, err
-	case done.Recipients > 0:
-		return nil, nil
-	case a.svc.Connection(id) == nil:
-		return nil, noConnection()
-	}
-	return nil, newProblem(topicLimit,
-		"the connection has %d topics, as many as it may have; unsubscribe it from one first", a.svc.Limits().Topics)
-}
-
-func (a *api) unsubscribe(r *http.Request) (any, error) {
-	done, err := a.svc.Unsubscribe(r.Context(), realtime.Connection(r.PathValue("id")), r.PathValue("topic"))
-	if err == nil && done.Recipients == 0 {
-		err = noConnection()
-	}
-	return nil, err
-}

@@ -36,16 +36,19 @@ type closeOrder struct {
 }
 
 func (a *api) disconnect(r *http.Request) (any, error) {
-	n, err := a.closeAll(r, realtime.Connection(r.PathValue("id")))
+	n, err := a.closeAll(r, connection(r))
 	if err == nil && n == 0 {
 		err = noConnection()
 	}
 	return disconnected{n}, err
 }
 
-func (a *api) disconnectUser(r *http.Request) (any, error) {
-	n, err := a.closeAll(r, realtime.User(r.PathValue("user")))
-	return disconnected{n}, err
+// disconnectAll is for addresses without connections too.
+func (a *api) disconnectAll(of addressee) call {
+	return func(r *http.Request) (any, error) {
+		n, err := a.closeAll(r, of(r))
+		return disconnected{n}, err
+	}
 }
 
 func (a *api) closeAll(r *http.Request, to realtime.Address) (int, error) {

@@ -259,5 +259,5 @@ func TestExamplesAreAccepted(t *testing.T) {
 
 // fill puts values into the parameters of a path.
 func fill(path, id string) string {
-	return strings.NewReplacer("{user}", "u1", "{role}", "admin", "{topic}", "order:1", "{id}", id).Replace(path)
+	return strings.NewReplacer("{user}", "u1", "{role}", "admin", "{topic}", "order:1", "{source}", "order:2", "{id}", id).Replace(path)
 }

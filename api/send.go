@@ -14,15 +14,6 @@ type receipt struct {
 	Duplicate  bool   `json:"duplicate,omitempty"`
 }
 
-// addressee finds in a request's path whom it is about.
-type addressee func(r *http.Request) realtime.Address
-
-func everyone(*http.Request) realtime.Address { return realtime.Everyone() }
-
-func named(parameter string, kind func(string) realtime.Address) addressee {
-	return func(r *http.Request) realtime.Address { return kind(r.PathValue(parameter)) }
-}
-
 // send sends the body, a message.
 func (a *api) send(to addressee) call {
 	return func(r *http.Request) (any, error) {

@@ -29,6 +29,7 @@ func TestEveryAddressReachesItsClients(t *testing.T) {
 		want []*client
 	}{
 		{"/v1/broadcast", []*client{a, b, c}},
+		{"/v1/everyone/messages", []*client{a, b, c}},
 		{"/v1/users/u1/messages", []*client{a, b}},
 		{"/v1/users/nobody/messages", nil},
 		{"/v1/roles/admin/messages", []*client{a, c}},

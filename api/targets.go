@@ -1,0 +1,76 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"boundary-app.org/realtime"
+)
+
+// maxTargets is how many addresses one message may be sent to at once.
+const maxTargets = maxBatch
+
+// sums is the answer to a message to several addresses.
+type sums struct {
+	Recipients int   `json:"recipients"` // of all
+	Results    []any `json:"results"`    // a receipt or a failure for each
+}
+
+// sendToEach sends one message to several addresses.
+func (a *api) sendToEach(r *http.Request) (any, error) {
+	if err := refuseIdempotency(r.Header); err != nil {
+		return nil, err
+	}
+	data, err := requireBody(r)
+	if err != nil {
+		return nil, err
+	}
+	to, m, err := parseTargets(data)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := a.svc.SendToEach(r.Context(), to, m)
+	if err != nil && len(sent) == 0 {
+		return nil, err
+	}
+	answer := sums{Results: make([]any, len(to))}
+	for i, one := range sent {
+		answer.Recipients += one.Recipients
+		answer.Results[i] = receipt(one)
+	}
+	if err != nil {
+		unsent := failure{a.problem(r.Context(), err)}
+		for i := len(sent); i < len(to); i++ {
+			answer.Results[i] = unsent
+		}
+	}
+	return answer, nil
+}
+
+// parseTargets reads {"to":[{"user":"u1"},{"topic":"a"}],"message":{...}}.
+func parseTargets(data []byte) (to []realtime.Address, m realtime.Message, err error) {
+	body, err := parseBody(data, "to", "message")
+	if err != nil {
+		return nil, m, err
+	}
+	var entries []json.RawMessage
+	if err := body.member("to", "an array", &entries); err != nil {
+		return nil, m, err
+	}
+	switch {
+	case entries == nil:
+		return nil, m, badBody(`"to" is missing`)
+	case len(entries) > maxTargets:
+		return nil, m, newProblem(tooManyEntries, `"to" has %d addresses; at most %d are allowed`, len(entries), maxTargets)
+	}
+	for i, entry := range entries {
+		address, err := parseAddress(fmt.Sprintf("to[%d]", i), entry)
+		if err != nil {
+			return nil, m, err
+		}
+		to = append(to, address)
+	}
+	m, err = realtime.ParseMessage(body["message"])
+	return to, m, err
+}
