@@ -16,6 +16,11 @@ import (
 // boundary.realtime.v1 is upgraded and closed with a code instead, since a
 // browser shows neither to JavaScript otherwise. ServeHTTP returns once OnOpen
 // has; the connection keeps neither goroutine nor buffers of the HTTP server.
+//
+// The http.Server it is in has to bound the time of requests: set
+// ReadHeaderTimeout, IdleTimeout and WriteTimeout, or a client that does not read
+// what it is refused with keeps its connection. None of them holds for a
+// connection once it is upgraded.
 func (s *Service) Handler(opts HandlerOptions) http.Handler {
 	e := s.endpoint(opts)
 	pages, useless := origin.NewPages(opts.AllowedOrigins)

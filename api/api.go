@@ -51,6 +51,11 @@ type api struct {
 // be percent-encoded, a slash as %2F and the names "." and ".." as %2E and %2E%2E;
 // only a name that is nothing but a slash has no path, since http.ServeMux takes
 // it for the path's end. A batch can carry them all.
+//
+// The handler bounds the time for a request's body; the http.Server it is in has
+// to bound the rest, or a client that does not read its answers keeps its
+// connection: set ReadHeaderTimeout, IdleTimeout and WriteTimeout, the latter
+// to more than Options.Timeout.
 func New(svc *realtime.Service, o Options) http.Handler {
 	a := newAPI(svc, o)
 	mux := http.NewServeMux()
@@ -100,10 +105,12 @@ func (a *api) handler(rt route) http.Handler {
 		// A server that cannot set it bounds the time in its own way, or not at all.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.timeout))
 		r = r.WithContext(ctx)
-		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
+		body := &requestBody{ReadCloser: r.Body, ended: r.Body == http.NoBody}
+		r.Body = http.MaxBytesReader(w, body, rt.maxBody)
 		if err := a.serve(rt, w, r); err != nil {
 			a.problem(ctx, err).write(w)
 		}
+		body.discardLeftover(w)
 	})
 }
 

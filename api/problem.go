@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"boundary-app.org/realtime"
@@ -113,9 +114,11 @@ func write(w http.ResponseWriter, answer any) error {
 
 func writeJSON(w http.ResponseWriter, status int, mediaType string, body []byte) {
 	setHeaders(w.Header())
+	body = append(body, '\n')
 	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a caller that has gone needs no answer
+	_, _ = w.Write(body) // a caller that has gone needs no answer
 }
 
 func setHeaders(h http.Header) {

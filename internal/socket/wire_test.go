@@ -148,15 +148,16 @@ func TestHijackClearsDeadlines(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		// Whatever was set before must not end the connection later.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
 		conn, _, err := Hijack(w)
 		if err != nil {
 			cleared <- err
 			return
 		}
 		defer conn.Close()
-		_, _ = io.WriteString(conn, "go on")
+		_, written := io.WriteString(conn, "go on")
 		_, err = conn.Read(make([]byte, 1))
-		cleared <- err
+		cleared <- errors.Join(written, err)
 	})
 	server := httptest.NewServer(handler)
 	defer server.Close()
@@ -169,7 +170,7 @@ func TestHijackClearsDeadlines(t *testing.T) {
 	_, _ = io.ReadFull(conn, make([]byte, len("go on")))
 	_, _ = io.WriteString(conn, "x")
 	if err := <-cleared; err != nil {
-		t.Errorf("read after Hijack: %v", err)
+		t.Errorf("after Hijack: %v", err)
 	}
 }
 
