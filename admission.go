@@ -30,12 +30,12 @@ func (a attempt) spec(conn net.Conn) engine.Spec {
 // limits, credential, identity, revocation. A request without an Upgrade header
 // learns last that it is no handshake.
 func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
-	a.address = origin.Proxies(e.opts.TrustedProxies).Source(r)
+	a.address = origin.CountedBy(origin.Proxies(e.opts.TrustedProxies).Client(r))
 	handshake, invalid := e.checkHandshake(r)
 	if invalid != nil && (r.Header.Get("Upgrade") != "" || r.Method != http.MethodGet) {
 		return a, invalid
 	}
-	if !e.pages.Allow(r) {
+	if e.pages.Check(r) != nil {
 		return a, refuse("origin", http.StatusForbidden, 0, "this origin may not connect")
 	}
 	a.handshake = handshake

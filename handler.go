@@ -23,9 +23,9 @@ import (
 // connection once it is upgraded.
 func (s *Service) Handler(opts HandlerOptions) http.Handler {
 	e := s.endpoint(opts)
-	pages, useless := origin.NewPages(opts.AllowedOrigins)
-	if len(useless) > 0 {
-		s.log.Warn("no browser has such an origin: write scheme, host and port alone, as https://app.example.com", "origins", useless)
+	pages, problems := origin.NewPages(opts.AllowedOrigins, e.opts.TrustedProxies)
+	for _, problem := range problems {
+		s.log.Warn("an entry of AllowedOrigins allows nothing", "error", problem)
 	}
 	e.pages = pages
 	return http.HandlerFunc(e.serve)

@@ -25,7 +25,7 @@ type layer struct {
 // down in the list: imports point one way.
 var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
-	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "wire"}},
+	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "internal/origin", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},

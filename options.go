@@ -205,15 +205,18 @@ type HandlerOptions struct {
 	// nothing, and ServeHTTP waits; a service has at most 2,048 such clients, of
 	// which 512 may come from one network address (of IPv6: one /64). Default: off.
 	TokenInMessage bool
-	// AllowedOrigins are the values of the Origin header that browsers may
-	// connect from, such as "https://app.example.com", compared exactly.
-	// Default: the origin the request itself is for.
+	// AllowedOrigins are the values of the Origin header that browsers may connect
+	// from, beside the origin that the request itself is for:
+	// "https://app.example.com", or that of a native shell or an extension, such as
+	// "capacitor://localhost". They are compared exactly: there are no patterns, and
+	// "null" allows nothing. Default: the request's own origin alone.
 	AllowedOrigins []string
-	// TrustedProxies are the networks of the proxies before this service, whose
+	// TrustedProxies are the networks of the proxies before this service. Of them
 	// X-Forwarded-For is believed where clients of an address are counted (see
-	// TokenInMessage and Limits.ConnectionsPerAddress). An IPv4 network may be
-	// written as one of IPv6 (::ffff:10.0.0.0/104). Default: none; the address is
-	// the one at the other end of the connection.
+	// TokenInMessage and Limits.ConnectionsPerAddress), X-Forwarded-Proto and
+	// X-Forwarded-Host where the request's own origin is compared. An IPv4 network
+	// may be written as one of IPv6 (::ffff:10.0.0.0/104). Default: none; the address
+	// is the one at the other end of the connection.
 	TrustedProxies []netip.Prefix
 	// Require refuses identities that lack a right, with 403.
 	Require auth.Requirements

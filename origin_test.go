@@ -3,6 +3,7 @@ package realtime_test
 import (
 	"crypto/tls"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -50,10 +51,15 @@ func TestOrigins(t *testing.T) {
 		{"two in one", same, []string{"http://example.com, http://evil.net"}, false, false},
 		{"listed", listed, []string{"https://app.example.com"}, false, true},
 		{"listed with its port", listed, []string{"https://app.example.com:443"}, false, true},
-		{"same, not listed", listed, []string{"http://example.com"}, false, false},
+		{"same, beside the list", listed, []string{"http://example.com"}, false, true},
+		{"subdomain of the same, beside the list", listed, []string{"http://www.example.com"}, false, false},
+		{"native shell", "capacitor://localhost", []string{"capacitor://localhost"}, false, true},
+		{"extension", "chrome-extension://abcdef", []string{"chrome-extension://abcdef"}, false, true},
+		{"another extension", "chrome-extension://abcdef", []string{"chrome-extension://abcdeg"}, false, false},
+		{"null, though listed", "null", []string{"null"}, false, false},
 		{"listed, wrong scheme", listed, []string{"http://app.example.com"}, false, false},
 		{"listed, other subdomain", listed, []string{"https://b.app.example.com"}, false, false},
-		{"list without a scheme", badList, []string{"http://example.com"}, false, false},
+		{"list without a scheme", badList, []string{"http://app.example.com"}, false, false},
 		{"list without a scheme, null", badList, []string{"null"}, false, false},
 	} {
 		opts := realtime.HandlerOptions{}
@@ -71,6 +77,21 @@ func TestOrigins(t *testing.T) {
 		}
 		if status, _, text := ask(t, svc.Handler(opts), r); status != want {
 			t.Errorf("%s: %d %s, want %d", c.name, status, text, want)
+		}
+	}
+}
+
+// The page of a server behind a listed proxy that ends TLS may connect.
+func TestOwnOriginBehindProxy(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	h := svc.Handler(realtime.HandlerOptions{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
+	for peer, want := range map[string]int{"10.0.0.1:1": http.StatusInternalServerError, "192.0.2.1:1": http.StatusForbidden} {
+		r := upgrading("http://node/ws?token="+token(t, user("u1")), "Origin", "https://app.example.com",
+			"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app.example.com")
+		r.RemoteAddr = peer
+		if status, _, text := ask(t, h, r); status != want {
+			t.Errorf("from %s: %d %s, want %d", peer, status, text, want)
 		}
 	}
 }
@@ -114,7 +135,8 @@ func TestSameOriginOverRealServers(t *testing.T) {
 	}
 }
 
-// Whatever an Origin is, it passes only where it is the listed one.
+// Whatever an Origin is, it passes only where it is the listed one, or the
+// server's own.
 func FuzzOrigin(f *testing.F) {
 	for _, seed := range []string{
 		"https://app.example.com", "HTTPS://APP.EXAMPLE.COM:443", "https://app.example.com:", "https://app.example.com/",
@@ -133,7 +155,8 @@ func FuzzOrigin(f *testing.F) {
 		r.Header["Origin"] = []string{origin}
 		status, _, _ := ask(t, h, r)
 		bare := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(origin), "443"), ":")
-		if passes := status != http.StatusForbidden; passes && bare != "https://app.example.com" {
+		own := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(origin), "80"), ":")
+		if passes := status != http.StatusForbidden; passes && bare != "https://app.example.com" && own != "http://example.com" {
 			t.Errorf("%q passes", origin)
 		}
 	})

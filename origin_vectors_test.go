@@ -66,7 +66,9 @@ func TestOriginLookAlikes(t *testing.T) {
 		"IPv6 with a zone":          {[]string{"http://[::1%25lo]:3000"}, false},
 		"IPv6 written long":         {[]string{"http://[0:0:0:0:0:0:0:1]:3000"}, false},
 		"IPv4 in IPv6":              {[]string{"http://[::ffff:127.0.0.1]:3000"}, false},
-		"the request's own":         {[]string{"http://example.com"}, false},
+		"the request's own":         {[]string{"http://example.com"}, true},
+		"like the request's own":    {[]string{"http://example.com.evil.net"}, false},
+		"its own, then foreign":     {[]string{"http://example.com", "https://evil.net"}, false},
 	} {
 		r := upgrading(target)
 		r.Header["Origin"] = c.origins

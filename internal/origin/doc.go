@@ -1,3 +1,3 @@
-// Package origin says where a request comes from: from which page, and from which
-// network. It decides nothing else, keeps nothing, and is safe for concurrent use.
+// Package origin tells where a request comes from: from which page, and from which
+// address. It decides nothing else, keeps nothing, and is safe for concurrent use.
 package origin

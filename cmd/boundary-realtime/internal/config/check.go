@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/origin"
 )
 
 // Check tells whether a server can run with the settings: it reads the files
@@ -18,10 +19,9 @@ func (c *Config) Check() error {
 	var problems Problems
 	c.checkKeys(&problems)
 	c.checkListeners(&problems)
-	for _, origin := range c.Access.AllowedOrigins {
-		if !isOrigin(origin) {
-			problems.add("allowed_origins: %q is not an origin; list each as scheme://host or scheme://host:port, "+
-				"such as https://app.example.com: there are no wildcards and no paths", origin)
+	for _, entry := range c.Access.AllowedOrigins {
+		if err := origin.CheckEntry(entry); err != nil {
+			problems.add("allowed_origins: %v", err)
 		}
 	}
 	if c.Limits.Backlog < c.Limits.MessageSize {
@@ -164,10 +164,4 @@ func IsLoopback(address string) bool {
 		host = strings.Trim(address, "[]")
 	}
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
-}
-
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
-		text == u.Scheme+"://"+u.Host && !strings.HasSuffix(text, ":") && !strings.Contains(text, "*")
 }

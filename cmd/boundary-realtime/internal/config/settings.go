@@ -55,7 +55,7 @@ var settings = []setting{
 
 	{"api_key", "", "Keys of the HTTP API, several separated by commas; none: it is disabled", func(c *Config) value { return secretList{&c.Access.APIKeys} }},
 	{"api_key_file", "", "File that holds the keys of the HTTP API, one a line", func(c *Config) value { return text{&c.Access.APIKeyFile} }},
-	{"allowed_origins", "", "Origins that browsers may connect from, such as https://app.example.com; none: the server's own", func(c *Config) value { return list{&c.Access.AllowedOrigins} }},
+	{"allowed_origins", "", "Origins that browsers may connect from beside the server's own, such as https://app.example.com or capacitor://localhost", func(c *Config) value { return list{&c.Access.AllowedOrigins} }},
 	{"token_param", "token", "Query parameter that holds the token", func(c *Config) value { return text{&c.Access.TokenParam} }},
 	{"token_in_message", "false", "Let clients connect without a token, and bring it as their first message within 5 s", func(c *Config) value { return toggle{&c.Access.TokenInMessage} }},
 	{"required_roles", "", "Roles of which a user must have one to connect", func(c *Config) value { return list{&c.Access.RequiredRoles} }},
@@ -73,7 +73,7 @@ var settings = []setting{
 	{"connections_over", OverReject, "What is done about a connection too many of a user or address: reject it, or evict-oldest", func(c *Config) value {
 		return choice{&c.Limits.Over, []string{OverReject, OverEvict}}
 	}},
-	{"trusted_proxies", "", "Addresses or networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is believed; none: the address is the peer's", func(c *Config) value { return networks{&c.Access.TrustedProxies} }},
+	{"trusted_proxies", "", "Addresses or networks (10.0.0.0/8) of the proxies whose X-Forwarded-For, -Proto and -Host are believed; none: the address is the peer's", func(c *Config) value { return networks{&c.Access.TrustedProxies} }},
 	{"compression", "false", "Offer permessage-deflate to clients", func(c *Config) value { return toggle{&c.Compression} }},
 
 	{"ping_interval", "25s", "Time between pings; 0s: none", func(c *Config) value { return duration{&c.Times.PingInterval, 0, day} }},

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Proxies are the networks whose word about the address of a client counts.
+// Proxies are the networks whose headers about a client count: the address it
+// comes from, and the origin it has asked for.
 type Proxies []netip.Prefix
 
-// Source names the network that a request comes from, whose connections are
-// counted together: an IPv4 address, or the /64 of an IPv6 address, all of which
-// one client has. Requests without an address have one source.
-func (p Proxies) Source(r *http.Request) string {
-	a := p.client(r)
+// CountedBy returns the key under which the connections from an address are
+// counted together: the address, or of an IPv6 address its /64, all of which one
+// client has. Connections without an address have one key.
+func CountedBy(a netip.Addr) string {
 	switch {
 	case !a.IsValid():
 		return noAddress
@@ -25,12 +25,12 @@ func (p Proxies) Source(r *http.Request) string {
 	return string(a.AsSlice())
 }
 
-// client returns the address that a request comes from: the one at the other end
+// Client returns the address that a request comes from: the one at the other end
 // of the connection or, when that is a proxy of ours, the one that the proxy
 // says, the last in X-Forwarded-For, and so on from proxy to proxy. What stands
 // further left was written by the client itself. The address is not valid when
 // the connection has none.
-func (p Proxies) client(r *http.Request) netip.Addr {
+func (p Proxies) Client(r *http.Request) netip.Addr {
 	at, _ := parseHop(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for ; len(hops) > 0 && p.trusts(at); hops = hops[:len(hops)-1] {
@@ -70,5 +70,5 @@ func parseHop(text string) (a netip.Addr, ok bool) {
 	return a.Unmap().WithZone(""), true
 }
 
-// noAddress is the source of all requests that have none.
+// noAddress is the key of connections that have none.
 const noAddress = "-"
