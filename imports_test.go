@@ -35,7 +35,7 @@ var mayImport = []layer{
 	{"internal/engine", []string{"bus", "internal/socket", "internal/stream", "internal/metrics", "internal/poll", "wire"}},
 	{"internal/session", []string{"wire"}},
 	{"bus", []string{"wire"}},
-	{"auth", []string{"wire"}},
+	{"auth", []string{"internal/loglimit", "wire"}},
 	{"client", []string{"internal/socket", "wire"}},
 	{"internal/stream", []string{"wire"}},
 	{"internal/presence", []string{"wire"}},

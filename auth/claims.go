@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -10,12 +11,26 @@ import (
 //
 // A name is first looked up as it is (Auth0 uses URLs), then as a dotted path
 // into nested objects: "realm_access.roles" for Keycloak.
+//
+// The user id is a string. An integer is taken too, as many issuers write the key of
+// a database row: its decimal digits are the user id, so 42 and "42" are one user. A
+// fraction, an exponent or -0 is refused, since it has more than one way to be written.
+//
+// Role and Roles are read alike. Roles, permissions and topics are a string, or a list
+// of strings; roles may also be the names of an object, where the value of a name is
+// true, an object or a list. In a claim whose name (or the last of the path) is scope
+// or scp, a string holds several, separated by spaces; in all others it is one.
+//
+// A value that is no right, such as a number, an empty string or one with control
+// characters, grants nothing and is logged at debug; the rest of the claim counts, 512
+// names at most. The token stays good: Requirements refuse it where the right is
+// required. An email that is not a string is left out in the same way.
 type ClaimNames struct {
 	UserID      string // sub
-	Role        string // role: one string
-	Roles       string // roles: a list of strings, or one
-	Permissions string // permissions: a list of strings, or one
-	Topics      string // topics: a list of patterns, or one
+	Role        string // role
+	Roles       string // roles
+	Permissions string // permissions
+	Topics      string // topics: patterns of topics
 	Email       string // email
 }
 
@@ -44,6 +59,7 @@ type policy struct {
 	audience string // empty: any
 	names    ClaimNames
 	leeway   time.Duration
+	log      *slog.Logger // for what was dropped
 }
 
 // identity makes an identity of a verified claim set. Time comes first: a client
@@ -62,9 +78,7 @@ func (p *policy) identity(claims object, raw []byte, now time.Time) (*Identity, 
 	if err := p.readUser(id, claims); err != nil {
 		return nil, err
 	}
-	if err := p.readRights(id, claims); err != nil {
-		return nil, err
-	}
+	p.readRights(id, claims)
 	return id, nil
 }
 
@@ -116,7 +130,7 @@ func (p *policy) checkAudience(claims object) error {
 	if value == nil {
 		return refuse(ReasonAudience, "aud is missing, want %q", p.audience)
 	}
-	if audiences, err := readList(value, plainText); err != nil || !slices.Contains(audiences, p.audience) {
+	if audiences, err := readList(value); err != nil || !slices.Contains(audiences, p.audience) {
 		return refuse(ReasonAudience, "aud does not contain %q", p.audience)
 	}
 	return nil
@@ -128,32 +142,47 @@ func (p *policy) readUser(id *Identity, claims object) error {
 		return refuse(ReasonSubject, "%s is missing", p.names.UserID)
 	}
 	if err == nil {
-		id.UserID, err = name(value)
+		id.UserID, err = userID(value)
 	}
 	if err != nil {
 		return refuse(ReasonSubject, "%s: %w", p.names.UserID, err)
 	}
-	if id.TokenID, err = optional(claims, "jti", ReasonClaimJti, name); err != nil {
-		return err
+	if id.TokenID, err = optional(claims, "jti", name); err != nil {
+		return refuse(ReasonClaimJti, "jti: %w", err)
 	}
-	id.Email, err = optional(claims, p.names.Email, ReasonClaims, plainText)
-	return err
+	return nil
 }
 
-func (p *policy) readRights(id *Identity, claims object) (err error) {
-	if id.Roles, err = optional(claims, p.names.Roles, ReasonClaims, listOf(name)); err != nil {
-		return err
+// readRights reads what the token grants, and the email. Roles of both claims count.
+func (p *policy) readRights(id *Identity, claims object) {
+	id.Email = p.readEmail(claims)
+	id.Roles = p.granted(p.names.Roles, readRoles(claims, p.names.Roles))
+	for _, role := range p.granted(p.names.Role, readRoles(claims, p.names.Role)) {
+		if !id.HasRole(role) {
+			id.Roles = append(id.Roles, role)
+		}
 	}
-	role, err := optional(claims, p.names.Role, ReasonClaims, name)
+	id.Permissions = p.granted(p.names.Permissions, readNames(claims, p.names.Permissions, checkName))
+	id.Topics = p.granted(p.names.Topics, readNames(claims, p.names.Topics, checkPattern))
+}
+
+func (p *policy) readEmail(claims object) string {
+	email, err := optional(claims, p.names.Email, plainText)
 	if err != nil {
-		return err
+		p.logDropped(p.names.Email, 1, err)
 	}
-	if role != "" && !id.HasRole(role) {
-		id.Roles = append(id.Roles, role)
+	return email
+}
+
+func (p *policy) granted(claim string, g grant) []string {
+	if g.dropped > 0 {
+		p.logDropped(claim, g.dropped, g.cause)
 	}
-	if id.Permissions, err = optional(claims, p.names.Permissions, ReasonClaims, listOf(name)); err != nil {
-		return err
-	}
-	id.Topics, err = optional(claims, p.names.Topics, ReasonClaims, listOf(pattern))
-	return err
+	return g.names
+}
+
+// logDropped tells the operator which right a user may miss. The cause quotes no value.
+func (p *policy) logDropped(claim string, dropped int, cause error) {
+	p.log.Debug("a part of a claim cannot be read, and grants nothing",
+		"claim", claim, "dropped", dropped, "cause", cause)
 }

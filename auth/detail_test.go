@@ -38,7 +38,7 @@ func TestDetail(t *testing.T) {
 		"aud of others": {with(map[string]any{"aud": "hidden"}), ReasonAudience, `aud does not contain "chat"`},
 		"aud missing":   {with(map[string]any{"aud": nil}), ReasonAudience, "aud is missing"},
 		"sub missing":   {with(map[string]any{"sub": nil}), ReasonSubject, "sub is missing"},
-		"sub a list":    {with(map[string]any{"sub": []string{"hidden"}}), ReasonSubject, "sub: not a string"},
+		"sub a list":    {with(map[string]any{"sub": []string{"hidden"}}), ReasonSubject, "sub: neither a string nor an integer"},
 		"no token":      {"", ReasonMissing, "the token is empty"},
 	} {
 		_, err := j.Verify(t.Context(), c.token)

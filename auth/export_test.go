@@ -19,3 +19,13 @@ func ForEachRefusedVector(verifier func(Options) *JWT, f func(*JWT, RefusedVecto
 		}
 	}
 }
+
+// ForEachOddRight calls f with tokens for HS256 with secret, each with a claim that
+// grants nothing in the place of a right.
+func ForEachOddRight(f func(secret []byte, name, token string)) {
+	for _, claim := range []string{"role", "roles", "permissions", "topics", "email"} {
+		for _, value := range unreadableRights() {
+			f(secret, claim+" "+value, withClaim(claim, value))
+		}
+	}
+}

@@ -13,15 +13,15 @@ import (
 	"boundary-app.org/realtime/internal/socket"
 )
 
-// endpoint is a WebSocket endpoint with a verifier.
-func endpoint(t *testing.T, v realtime.Verifier) http.Handler {
+// endpoint is a WebSocket endpoint with a verifier, for users with one of the roles.
+func endpoint(t *testing.T, v realtime.Verifier, roles ...string) http.Handler {
 	t.Helper()
 	svc, err := realtime.New(realtime.Options{Verifier: v, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = svc.Shutdown(t.Context()) })
-	return svc.Handler(realtime.HandlerOptions{})
+	return svc.Handler(realtime.HandlerOptions{Require: auth.Requirements{Roles: roles}})
 }
 
 // open asks for a connection. One that is granted ends with 500, since a
@@ -61,6 +61,28 @@ func TestRefusedVectorsOverHTTP(t *testing.T) {
 			if got := w.Header().Get("Www-Authenticate"); got != `Bearer error="invalid_token"` {
 				t.Errorf("%s by %s: Www-Authenticate %q", c.Name, way, got)
 			}
+		}
+	})
+}
+
+// A claim that cannot be read as a right costs the right: the user gets in, unless
+// the right is required.
+func TestOddRightsOverHTTP(t *testing.T) {
+	t.Parallel()
+	var anyone, admins http.Handler
+	auth.ForEachOddRight(func(secret []byte, name, token string) {
+		if anyone == nil {
+			v, err := auth.New(auth.Options{HMACSecret: secret, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			anyone, admins = endpoint(t, v), endpoint(t, v, "admin", "name")
+		}
+		if w := open(anyone, "token="+token, http.Header{}); w.Code != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s, want it granted", name, w.Code, w.Body)
+		}
+		if w := open(admins, "token="+token, http.Header{}); w.Code != http.StatusForbidden {
+			t.Errorf("%s where a role is required: %d %s, want 403", name, w.Code, w.Body)
 		}
 	})
 }

@@ -62,9 +62,6 @@ func newJWKS(o Options, now func() time.Time) (*jwks, error) {
 	// Who can redirect us could choose our keys.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &jwks{url: o.JWKSURL, host: u.Host, alg: o.Algorithm, client: &client, now: now, log: o.Log}
-	if s.log == nil {
-		s.log = slog.Default()
-	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

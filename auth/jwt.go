@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"boundary-app.org/realtime/internal/loglimit"
 )
 
 const defaultLeeway = 30 * time.Second
@@ -43,7 +45,7 @@ type Options struct {
 
 	Now    func() time.Time // nil: time.Now. Safe for concurrent use
 	Client *http.Client     // for JWKSURL; nil: http.DefaultClient. Its CheckRedirect is not used
-	Log    *slog.Logger     // for failed fetches; nil: slog.Default()
+	Log    *slog.Logger     // for fetches, and claims that cannot be read (at debug); nil: slog.Default()
 }
 
 // JWT verifies JSON Web Tokens in compact form. It is a Verifier.
@@ -60,8 +62,11 @@ type JWT struct {
 // Verify waits for it, so an issuer that is down does not keep a server from
 // starting. Call Close when done.
 func New(o Options) (*JWT, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
 	j := &JWT{
-		policy: policy{o.Issuer, o.Audience, o.Claims.withDefaults(), leeway(o.Leeway)},
+		policy: policy{o.Issuer, o.Audience, o.Claims.withDefaults(), leeway(o.Leeway), loglimit.New(o.Log)},
 		now:    o.Now,
 	}
 	if j.now == nil {

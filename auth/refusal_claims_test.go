@@ -152,7 +152,7 @@ func badIssuers() []refusal {
 func badClaims() []refusal {
 	with := func(claim string, value any) string { return mint(map[string]any{claim: value}) }
 	tooLong := strings.Repeat("é", 128)
-	vectors := []refusal{
+	return []refusal{
 		{"sub missing", with("sub", nil), ReasonSubject},
 		{"sub null", hs256(`{"sub":null,"exp":4000000000}`), ReasonSubject},
 		{"sub empty", with("sub", ""), ReasonSubject},
@@ -163,32 +163,15 @@ func badClaims() []refusal {
 		{"sub with C1", with("sub", "a\u0085"), ReasonSubject},
 		{"sub with lone surrogate", hs256(`{"sub":"a\ud800","exp":4000000000}`), ReasonSubject},
 		{"sub with halves in the wrong order", hs256(`{"sub":"\udc00\ud800","exp":4000000000}`), ReasonSubject},
-		{"sub number", with("sub", 42), ReasonSubject},
+		{"sub with a fraction", with("sub", 1.5), ReasonSubject},
+		{"sub with a fraction of nothing", hs256(`{"sub":1.0,"exp":4000000000}`), ReasonSubject},
+		{"sub with an exponent", hs256(`{"sub":1e3,"exp":4000000000}`), ReasonSubject},
+		{"sub negative zero", hs256(`{"sub":-0,"exp":4000000000}`), ReasonSubject},
+		{"sub of 256 digits", hs256(`{"sub":` + strings.Repeat("7", 256) + `,"exp":4000000000}`), ReasonSubject},
 		{"sub true", with("sub", true), ReasonSubject},
 		{"sub list", with("sub", []string{"u1"}), ReasonSubject},
 		{"sub object", with("sub", map[string]any{"id": "u1"}), ReasonSubject},
 		{"jti number", with("jti", 1), ReasonClaimJti},
 		{"jti empty", with("jti", ""), ReasonClaimJti},
-		{"email number", with("email", 1), ReasonClaims},
-		{"email list", with("email", []string{"a@b.example"}), ReasonClaims},
-		{"role number", with("role", 1), ReasonClaims},
-		{"role list", with("role", []string{"admin"}), ReasonClaims},
-		{"role empty", with("role", ""), ReasonClaims},
-		{"topic with star inside", with("topics", []string{"a*b"}), ReasonClaims},
-		{"topic with two stars", with("topics", "a**"), ReasonClaims},
 	}
-	for _, claim := range []string{"roles", "permissions", "topics"} {
-		vectors = append(vectors,
-			refusal{claim + " number", with(claim, 7), ReasonClaims},
-			refusal{claim + " true", with(claim, true), ReasonClaims},
-			refusal{claim + " object", with(claim, map[string]any{"admin": true}), ReasonClaims},
-			refusal{claim + " list with number", with(claim, []any{"a", 7}), ReasonClaims},
-			refusal{claim + " list with null", with(claim, []any{nil}), ReasonClaims},
-			refusal{claim + " list with list", with(claim, []any{[]any{"a"}}), ReasonClaims},
-			refusal{claim + " empty name", with(claim, []string{""}), ReasonClaims},
-			refusal{claim + " too long", with(claim, []string{tooLong}), ReasonClaims},
-			refusal{claim + " control character", with(claim, "a\t"), ReasonClaims},
-		)
-	}
-	return vectors
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,21 +42,22 @@ func find(claims object, path string) ([]byte, error) {
 	return nil, nil
 }
 
-// optional reads a claim that may be absent; then the result is the zero value. A
-// claim that cannot be read is refused for the given reason.
-func optional[T any](claims object, path string, reason Reason, read func([]byte) (T, error)) (result T, err error) {
+// optional reads a claim that may be absent; then the result is the zero value.
+func optional[T any](claims object, path string, read func([]byte) (T, error)) (result T, err error) {
 	value, err := find(claims, path)
 	if err == nil && value != nil {
 		result, err = read(value)
 	}
-	if err != nil {
-		return result, refuse(reason, "%s: %w", path, err)
-	}
-	return result, nil
+	return result, err
 }
 
+// date reads a claim that may be absent, and refuses one that is no date.
 func date(claims object, claim string, reason Reason) (time.Time, error) {
-	return optional(claims, claim, reason, parseDate)
+	at, err := optional(claims, claim, parseDate)
+	if err != nil {
+		return at, refuse(reason, "%s: %w", claim, err)
+	}
+	return at, nil
 }
 
 // parseDate reads a NumericDate (RFC 7519, section 2): seconds since 1970, with
@@ -76,55 +76,62 @@ func plainText(value []byte) (string, error) {
 	return string(s), err
 }
 
-func listOf(read func([]byte) (string, error)) func([]byte) ([]string, error) {
-	return func(value []byte) ([]string, error) { return readList(value, read) }
-}
-
-// readList reads a list of strings, or one string as a list of one, and drops
-// repetitions.
-func readList(value []byte, read func([]byte) (string, error)) ([]string, error) {
+// readList reads a list of strings, or one string as a list of one.
+func readList(value []byte) ([]string, error) {
 	if value[0] == '"' {
-		s, err := read(value)
+		s, err := plainText(value)
 		return []string{s}, err
 	}
 	if value[0] != '[' {
-		return nil, fmt.Errorf("%w of strings, nor a string", errNotList)
+		return nil, errNotList
 	}
 	var out []string
 	for element := range elements(value) {
-		s, err := read(element)
+		s, err := plainText(element)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(out, s) {
-			out = append(out, s)
-		}
+		out = append(out, s)
 	}
 	return out, nil
 }
 
-// name reads a user id, role, permission or token id.
-func name(value []byte) (string, error) {
-	s, err := text(value)
-	if err != nil {
-		return "", err
+// userID reads a name or an integer. The digits of an integer are kept as they are:
+// a float would make one of two ids beyond 2^53 into the other.
+func userID(value []byte) (string, error) {
+	if value[0] == '"' {
+		return name(value)
 	}
-	if len(s) == 0 || len(s) > maxName {
-		return "", fmt.Errorf("want 1 to %d bytes", maxName)
+	digits := bytes.TrimPrefix(value, []byte("-"))
+	if bytes.ContainsFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) || string(value) == "-0" {
+		return "", errors.New("neither a string nor an integer")
 	}
-	if bytes.ContainsFunc(s, unicode.IsControl) {
-		return "", errors.New("control characters are not allowed")
-	}
-	return string(s), nil
+	return string(value), checkName(string(value))
 }
 
-func pattern(value []byte) (string, error) {
-	s, err := name(value)
+// name reads a user id or a token id.
+func name(value []byte) (string, error) {
+	s, err := plainText(value)
 	if err != nil {
 		return "", err
 	}
-	if i := strings.IndexByte(s, '*'); i >= 0 && i < len(s)-1 {
-		return "", errors.New(`"*" is allowed at the end only`)
+	return s, checkName(s)
+}
+
+// checkName says whether a text may be the name of a user, role, permission or token.
+func checkName(s string) error {
+	if len(s) == 0 || len(s) > maxName {
+		return fmt.Errorf("want 1 to %d bytes", maxName)
 	}
-	return s, nil
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("control characters are not allowed")
+	}
+	return nil
+}
+
+func checkPattern(s string) error {
+	if i := strings.IndexByte(s, '*'); i >= 0 && i < len(s)-1 {
+		return errors.New(`"*" is allowed at the end only`)
+	}
+	return checkName(s)
 }

@@ -1,0 +1,121 @@
+package auth
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// maxNames bounds the names that one claim grants.
+const maxNames = 512
+
+var (
+	errTooMany  = errors.New("more than 512 names")
+	errNotNames = errors.New("neither a string nor a list of strings")
+	errNotRoles = errors.New("neither a string, nor a list of strings, nor an object with a name for each role")
+	errNotGiven = errors.New("the value of a role's name is not true, an object or a list")
+)
+
+// grant is what one claim grants: names of roles, of permissions, or patterns of
+// topics. A value that cannot be read is dropped and grants nothing. It does not make
+// the token bad: Requirements refuse a token where the right is required.
+type grant struct {
+	names   []string
+	dropped int
+	cause   error // of the last that was dropped
+}
+
+// readNames reads a claim that holds one name as a string, or a list of them. In a
+// claim named scope or scp a string holds several, separated by spaces.
+func readNames(claims object, claim string, check func(string) error) grant {
+	return readGrant(claims, claim, check, func(g *grant, _ []byte) { g.drop(errNotNames) })
+}
+
+// readRoles is readNames for roles, which may also be the names of an object.
+func readRoles(claims object, claim string) grant {
+	return readGrant(claims, claim, checkName, (*grant).addKeys)
+}
+
+func readGrant(claims object, claim string, check func(string) error, other func(*grant, []byte)) (g grant) {
+	value, err := find(claims, claim)
+	switch {
+	case err != nil:
+		g.drop(err)
+	case value == nil:
+	case value[0] == '"' && isScope(claim):
+		g.addScope(value, check)
+	case value[0] == '"':
+		g.addText(value, check)
+	case value[0] == '[':
+		for element := range elements(value) {
+			g.addText(element, check)
+		}
+	default:
+		other(&g, value)
+	}
+	return g
+}
+
+// isScope reports whether a claim is a list separated by spaces wherever it stands
+// (RFC 6749, section 3.3; RFC 8693, section 4.2; RFC 9068, section 2.2.3).
+func isScope(claim string) bool {
+	last := claim[strings.LastIndexByte(claim, '.')+1:]
+	return last == "scope" || last == "scp"
+}
+
+func (g *grant) addScope(value []byte, check func(string) error) {
+	names, err := text(value)
+	if err != nil {
+		g.drop(err)
+		return
+	}
+	for name := range strings.SplitSeq(string(names), " ") {
+		if name != "" {
+			g.add(name, check)
+		}
+	}
+}
+
+func (g *grant) addText(value []byte, check func(string) error) {
+	name, err := text(value)
+	if err != nil {
+		g.drop(err)
+		return
+	}
+	g.add(string(name), check)
+}
+
+// addKeys adds the names of an object. The value of a name tells more about the
+// role, or is true; a false, a null, a number or a text may deny it.
+func (g *grant) addKeys(value []byte) {
+	if value[0] != '{' {
+		g.drop(errNotRoles)
+		return
+	}
+	roles, err := appendMembers(nil, value)
+	if err != nil {
+		g.drop(err)
+		return
+	}
+	for _, role := range roles {
+		if first := role.value[0]; first == '{' || first == '[' || first == 't' {
+			g.add(string(role.name), checkName)
+		} else {
+			g.drop(errNotGiven)
+		}
+	}
+}
+
+func (g *grant) add(name string, check func(string) error) {
+	switch err := check(name); {
+	case err != nil:
+		g.drop(err)
+	case slices.Contains(g.names, name):
+	case len(g.names) == maxNames:
+		g.drop(errTooMany)
+	default:
+		g.names = append(g.names, name)
+	}
+}
+
+func (g *grant) drop(cause error) { g.dropped, g.cause = g.dropped+1, cause }
