@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"boundary-app.org/realtime/auth"
@@ -127,7 +128,9 @@ func (p *program) verify(ctx context.Context, cfg *config.Config, token string) 
 		_, err = fmt.Fprintln(p.stdout, "NOT VERIFIED: no key is configured, so anybody can have written this")
 		return err
 	}
-	options.Log = newLogger(cfg.Log, p.stderr)
+	logged := cfg.Log
+	logged.Level = slog.LevelDebug // the claims that cannot be read
+	options.Log = newLogger(logged, p.stderr)
 	verifier, err := auth.New(options)
 	if err != nil {
 		return err
@@ -139,6 +142,25 @@ func (p *program) verify(ctx context.Context, cfg *config.Config, token string) 
 	if err != nil {
 		return fmt.Errorf("NOT VERIFIED: %w", err)
 	}
-	_, err = fmt.Fprintf(p.stdout, "VERIFIED: it stands for the user %q\n", id.UserID)
-	return err
+	if _, err = fmt.Fprintf(p.stdout, "VERIFIED: it stands for the user %q\n", id.UserID); err != nil {
+		return err
+	}
+	return p.printRights(id)
+}
+
+// printRights prints the rights that a server with this configuration reads.
+func (p *program) printRights(id *auth.Identity) error {
+	for _, right := range []struct {
+		name  string
+		names []string
+	}{{"roles", id.Roles}, {"permissions", id.Permissions}, {"topics", id.Topics}} {
+		text, err := json.Marshal(append([]string{}, right.names...)) // no names: [], not null
+		if err != nil {
+			return fmt.Errorf("print the %s: %w", right.name, err)
+		}
+		if _, err := fmt.Fprintf(p.stdout, "%s %s\n", right.name, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
