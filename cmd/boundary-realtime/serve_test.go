@@ -22,7 +22,7 @@ import (
 
 const (
 	testSecret = "a-known-secret-of-32-octets-or-more"
-	testKey    = "a-known-api-key"
+	testKey    = "a-known-api-key-of-the-tests"
 )
 
 func production() []string {

@@ -1,11 +1,7 @@
 package config
 
 import (
-	"crypto/tls"
-	"errors"
-	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -36,9 +32,7 @@ func (c *Config) checkKeys(problems *Problems) {
 		c.checkDevKeys(problems)
 		return
 	}
-	if _, err := c.APIKeys(); err != nil {
-		problems.add("%v", err)
-	}
+	c.checkAPIKeys(problems)
 	options, err := c.Auth()
 	if err != nil {
 		problems.add("%v", err)
@@ -49,31 +43,13 @@ func (c *Config) checkKeys(problems *Problems) {
 			"REALTIME_JWT_PUBLIC_KEY_FILE or REALTIME_JWKS_URL; to just try it, use serve --dev")
 		return
 	}
-	if u, err := url.Parse(c.JWT.JWKSURL); err == nil && u.User != nil {
-		problems.add("jwks_url: it holds a user name or password, which is not supported; key sets are public, so publish it without")
-		return
-	}
-	options.Log = slog.New(slog.DiscardHandler)
-	options.Client = &http.Client{Transport: offline{}}
-	verifier, err := auth.New(options)
-	if err != nil {
-		problems.add("tokens: %v", err)
-		return
-	}
-	_ = verifier.Close() // it has nothing to fail with
+	c.checkVerifier(options, problems)
 }
 
 // HasKey reports whether there is a key, or a place to get keys from, to verify
 // tokens with.
 func HasKey(o auth.Options) bool {
 	return len(o.HMACSecret) > 0 || len(o.PublicKey) > 0 || o.JWKSURL != ""
-}
-
-// offline keeps a check from fetching keys.
-type offline struct{}
-
-func (offline) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("config: a check does not use the network")
 }
 
 // Auth returns the options of a verifier of tokens. It reads the files that
@@ -105,14 +81,7 @@ func (c *Config) Auth() (auth.Options, error) {
 
 func (c *Config) checkListeners(problems *Problems) {
 	l := c.Listener
-	switch {
-	case (l.TLSCertFile == "") != (l.TLSKeyFile == ""):
-		problems.add("tls_cert_file and tls_key_file belong together; set both or none")
-	case l.TLSCertFile != "":
-		if _, err := tls.LoadX509KeyPair(l.TLSCertFile, l.TLSKeyFile); err != nil {
-			problems.add("tls_cert_file and tls_key_file: %v", cause(err))
-		}
-	}
+	l.checkTLS(problems)
 	if c.Dev {
 		c.checkDevListeners(problems)
 		return

@@ -36,7 +36,7 @@ func (c *Config) PublicKey() ([]byte, error) {
 	}
 	data, err := readLimited(c.JWT.PublicKeyFile, maxSecretFile)
 	if err != nil {
-		return nil, fmt.Errorf("jwt_public_key_file: %w", err)
+		return nil, &fileError{"jwt_public_key_file", c.JWT.PublicKeyFile, err}
 	}
 	return data, nil
 }
@@ -50,7 +50,7 @@ func oneSecret(name string, given Secret, file string) (Secret, error) {
 	}
 	secret, err := ReadSecret(file)
 	if err != nil {
-		return "", fmt.Errorf("%s_file: %w", name, err)
+		return "", &fileError{name + "_file", file, err}
 	}
 	return secret, nil
 }

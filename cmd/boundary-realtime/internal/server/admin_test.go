@@ -11,7 +11,7 @@ import (
 
 func TestAdminBeyondLoopback(t *testing.T) {
 	t.Parallel()
-	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=one,two", "REALTIME_ADMIN_LISTEN=0.0.0.0:0")
+	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey+","+otherKey, "REALTIME_ADMIN_LISTEN=0.0.0.0:0")
 	_, port, err := net.SplitHostPort(s.admin.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -26,16 +26,16 @@ func TestAdminBeyondLoopback(t *testing.T) {
 		{"/metrics", "Bearer three", 401},
 		{"/metrics", "Bearer ", 401},
 		{"/metrics", "Bearer", 401},
-		{"/metrics", "Basic one", 401},
-		{"/metrics", "one", 401},
-		{"/metrics", "Bearer one", 200},
-		{"/metrics", "bearer two", 200},
+		{"/metrics", "Basic " + apiKey, 401},
+		{"/metrics", apiKey, 401},
+		{"/metrics", "Bearer " + apiKey, 200},
+		{"/metrics", "bearer " + otherKey, 200},
 		{"/debug/pprof/", "", 401},
 		{"/debug/pprof/cmdline", "", 401},
-		{"/debug/pprof/cmdline", "Bearer two", 200},
+		{"/debug/pprof/cmdline", "Bearer " + otherKey, 200},
 		{"/debug/pprof/heap", "", 401},
 		{"/nothing", "", 401},
-		{"/nothing", "Bearer one", 404},
+		{"/nothing", "Bearer " + apiKey, 404},
 	} {
 		r := request(t, "GET", "http://127.0.0.1:"+port+test.path, "")
 		if test.authorization != "" {
@@ -73,8 +73,8 @@ func TestAdminOnLoopback(t *testing.T) {
 // not see the answer.
 func TestAdminRefusesOtherSites(t *testing.T) {
 	t.Parallel()
-	local := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=one")
-	beyond := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=one", "REALTIME_ADMIN_LISTEN=0.0.0.0:0")
+	local := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey)
+	beyond := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey, "REALTIME_ADMIN_LISTEN=0.0.0.0:0")
 	_, port, err := net.SplitHostPort(beyond.admin.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 			{"/health", []string{"cross-site"}, 200},
 			{"/ready", []string{"cross-site"}, 200},
 		} {
-			r := request(t, "GET", url+test.path, "", "Authorization", "Bearer one")
+			r := request(t, "GET", url+test.path, "", "Authorization", "Bearer "+apiKey)
 			r.Header["Sec-Fetch-Site"] = test.site
 			if response, _ := local.do(r); response.StatusCode != test.want {
 				t.Errorf("%s%s of the site %q: %d, want %d", url, test.path, test.site, response.StatusCode, test.want)

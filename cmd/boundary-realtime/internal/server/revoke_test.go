@@ -16,7 +16,7 @@ import (
 // closed and kept out when the token is revoked.
 func TestTokenInMessageAndRevocation(t *testing.T) {
 	t.Parallel()
-	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=k", "REALTIME_TOKEN_IN_MESSAGE=true", "REALTIME_JWT_LIFETIME=1h")
+	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey, "REALTIME_TOKEN_IN_MESSAGE=true", "REALTIME_JWT_LIFETIME=1h")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	token, err := auth.Mint([]byte(secret), map[string]any{"sub": "u1", "jti": "t1", "exp": time.Now().Add(time.Hour).Unix()})
@@ -42,7 +42,7 @@ func TestTokenInMessageAndRevocation(t *testing.T) {
 	if err := connect(); err != nil {
 		t.Fatalf("the first message: %v", err)
 	}
-	response, body := s.do(request(t, "POST", s.publicURL()+"/v1/revocations", `{"tokenId":"t1"}`, "Authorization", "Bearer k"))
+	response, body := s.do(request(t, "POST", s.publicURL()+"/v1/revocations", `{"tokenId":"t1"}`, "Authorization", "Bearer "+apiKey))
 	if response.StatusCode != 200 || body != "{\"disconnected\":1}\n" {
 		t.Errorf("revoke: %d %s", response.StatusCode, body)
 	}
@@ -54,8 +54,8 @@ func TestTokenInMessageAndRevocation(t *testing.T) {
 // The leeway for the issuer's clock is one for revocations, too.
 func TestRevocationWithinTheLeeway(t *testing.T) {
 	t.Parallel()
-	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=k", "REALTIME_JWT_LEEWAY=5m")
-	response, body := s.do(request(t, "POST", s.publicURL()+"/v1/revocations", `{"user":"u1"}`, "Authorization", "Bearer k"))
+	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey, "REALTIME_JWT_LEEWAY=5m")
+	response, body := s.do(request(t, "POST", s.publicURL()+"/v1/revocations", `{"user":"u1"}`, "Authorization", "Bearer "+apiKey))
 	if response.StatusCode != 200 {
 		t.Fatalf("revoke: %d %s", response.StatusCode, body)
 	}

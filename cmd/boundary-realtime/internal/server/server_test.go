@@ -25,7 +25,11 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
+const (
+	secret   = "0123456789abcdef0123456789abcdef"
+	apiKey   = "an-api-key-of-the-tests"
+	otherKey = "another-api-key-of-the-tests"
+)
 
 // running is a server on ports of its own.
 type running struct {
@@ -99,7 +103,7 @@ func request(t *testing.T, method, url, body string, headers ...string) *http.Re
 
 func TestWhatAnswersWhere(t *testing.T) {
 	t.Parallel()
-	production := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY=k")
+	production := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey)
 	dev := run(t, "REALTIME_DEV=1")
 	tests := []struct {
 		path                               string

@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/tls"
-	"fmt"
 
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
@@ -12,9 +11,9 @@ func (e *endpoint) secure(l config.Listener) error {
 	if l.TLSCertFile == "" {
 		return nil
 	}
-	certificate, err := tls.LoadX509KeyPair(l.TLSCertFile, l.TLSKeyFile)
+	certificate, err := l.Certificate()
 	if err != nil {
-		return fmt.Errorf("load the certificate: %w", err)
+		return err
 	}
 	e.scheme = "https"
 	e.listener = tls.NewListener(e.listener, &tls.Config{
