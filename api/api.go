@@ -22,7 +22,7 @@ import (
 type Options struct {
 	// Keys are the API keys, any of which a call must bring as "Authorization:
 	// Bearer <key>". Blank ones are ignored. Without any, every call is refused
-	// with 403.
+	// with 403. New logs a warning when one has fewer than 16 bytes.
 	Keys []string
 	// MaxBody is the longest body of a request in octets; a batch may be 64
 	// times as long. Default: the service's Limits.MessageSize.
@@ -94,6 +94,7 @@ func newAPI(svc *realtime.Service, o Options) *api {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
+	warnOfShortKeys(o.Keys, a.log)
 	return a
 }
 

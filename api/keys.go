@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
 	"net/http"
 	"strings"
 )
@@ -10,6 +11,22 @@ import (
 // keys are the digests of the API keys. Digests are compared, and all of them,
 // so that the time tells neither a key's length nor which one nearly matched.
 type keys [][sha256.Size]byte
+
+// minKey is the length in bytes below which a key can be guessed.
+const minKey = 16
+
+// warnOfShortKeys logs how many keys are too short. It shows none.
+func warnOfShortKeys(texts []string, log *slog.Logger) {
+	short := 0
+	for _, text := range texts {
+		if n := len(strings.TrimSpace(text)); n > 0 && n < minKey {
+			short++
+		}
+	}
+	if short > 0 {
+		log.Warn("API keys of fewer than 16 bytes can be guessed; make a key with: openssl rand -hex 16", "short", short)
+	}
+}
 
 func newKeys(texts []string) keys {
 	var k keys

@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"boundary-app.org/realtime"
@@ -62,6 +64,28 @@ func TestWithoutAKeyTheAPIIsDisabled(t *testing.T) {
 		for _, authorization := range []string{"Bearer ", "Bearer", "Bearer " + key, ""} {
 			s.call(t, "GET", "/v1/topics", "", header{"Authorization", authorization}).
 				wantProblem(t, http.StatusForbidden, "api_disabled", "the API is disabled")
+		}
+	}
+}
+
+// A key that can be guessed is warned about, and not shown.
+func TestShortKeys(t *testing.T) {
+	t.Parallel()
+	svc, err := realtime.New(realtime.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shutdown(t, svc) })
+	for keys, want := range map[string]string{
+		"0123456789abcdef":                      "",
+		" ":                                     "",
+		"0123456789abcde":                       `short=1`,
+		"hush-one,0123456789abcdef012,hush-two": `short=2`,
+	} {
+		var log strings.Builder
+		api.New(svc, api.Options{Keys: strings.Split(keys, ","), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if got := log.String(); (want == "") != (got == "") || !strings.Contains(got, want) || strings.Contains(got, "hush") {
+			t.Errorf("%q: logged %q, want %q", keys, got, want)
 		}
 	}
 }

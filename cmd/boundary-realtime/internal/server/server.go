@@ -22,6 +22,8 @@ type Server struct {
 	svc      *realtime.Service
 	public   *endpoint
 	admin    *endpoint // nil: off
+
+	apiDisabled bool // no API key is configured
 }
 
 // New makes a server of a configuration that Check has approved. It listens
@@ -52,6 +54,7 @@ func (s *Server) build() error {
 		return err
 	}
 	s.public.http.Handler = s.publicHandler(keys.api)
+	s.apiDisabled = len(keys.api) == 0
 	opened := &openings{}
 	opened.watch(&s.public.http)
 	if s.cfg.Listener.Admin == config.Off {
@@ -131,6 +134,9 @@ func (s *Server) announce() {
 		}
 	}
 	s.log.Info("listening", attrs...)
+	if s.apiDisabled {
+		s.log.Warn("the HTTP API is disabled, since there is no API key: set REALTIME_API_KEY or REALTIME_API_KEY_FILE; make a key with: openssl rand -hex 16")
+	}
 	if s.dev != nil {
 		s.log.Warn("dev mode: anybody on this machine can get a token; not for production")
 	}
