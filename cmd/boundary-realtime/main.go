@@ -58,6 +58,8 @@ type program struct {
 }
 
 type commands struct {
+	ShowVersion versionFlag `name:"version" help:"Print the version."`
+
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for development, or read one."`
 	Send        sendCommand        `cmd:"" help:"Send a message through the HTTP API."`

@@ -23,6 +23,9 @@ func newSettingFlags() settingFlags {
 	return settingFlags{Plugins: kong.Plugins{flags.Target()}, settings: flags}
 }
 
+// Help is what kong shows above the flags.
+func (*settingFlags) Help() string { return config.HelpOnSecrets() }
+
 // load returns the configuration, and all that is wrong with it.
 func (f *settingFlags) load(p *program) (*config.Config, error) {
 	cfg, err := config.Load(config.Sources{Flags: f.settings.Values(), Environ: p.environ, File: f.Config})

@@ -117,6 +117,7 @@ func TestServeRefuses(t *testing.T) {
 		{"dev for everybody", nil, []string{"serve", "--dev", "--listen=0.0.0.0:0"}, []string{"not a loopback address"}},
 		{"dev with keys", production(), []string{"serve", "--dev"}, []string{"unset REALTIME_JWT_HMAC_SECRET, REALTIME_API_KEY, or leave --dev"}},
 		{"metrics for everybody", []string{"REALTIME_JWT_HMAC_SECRET=" + testSecret}, []string{"serve", "--admin-listen=0.0.0.0:0"}, []string{"admin_listen", "set REALTIME_API_KEY"}},
+		{"a short API key", []string{"REALTIME_JWT_HMAC_SECRET=" + testSecret, "REALTIME_API_KEY=hush"}, []string{"serve"}, []string{"api_key: key 1 of 1 has 4 bytes", "openssl rand -hex 16"}},
 		{"everything at once", []string{"REALTIME_DRAIN=x", "REALTIME_COMPRESSION=x"}, []string{"serve"}, []string{"3 problems", "REALTIME_DRAIN", "REALTIME_COMPRESSION", "no way"}},
 		{"no command", nil, nil, []string{"expected one of"}},
 		{"an unknown command", nil, []string{"sevre"}, []string{`did you mean "serve"`}},
@@ -137,6 +138,49 @@ func TestServeRefuses(t *testing.T) {
 				t.Errorf("it says too much: %q, %q", p.stdout.String(), p.stderr.String())
 			}
 		})
+	}
+}
+
+// Without an API key the server says that the API is disabled; with one it does not.
+func TestServeWithoutAPIKey(t *testing.T) {
+	t.Parallel()
+	without, _, _ := serve(t, "REALTIME_JWT_HMAC_SECRET="+testSecret)
+	without.stderr.wait(t, regexp.MustCompile(`"level":"WARN","msg":"the HTTP API is disabled[^"]*REALTIME_API_KEY`))
+	with, _, _ := serve(t, production()...)
+	with.signal(syscall.SIGTERM)
+	with.exit()
+	if strings.Contains(with.stderr.String(), "disabled") {
+		t.Errorf("with a key it says:\n%s", with.stderr.String())
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "serve", "--help")
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	help := p.stdout.String()
+	for _, part := range []string{
+		"REALTIME_JWT_HMAC_SECRET\n", "REALTIME_API_KEY\n", "--config=FILE",
+		"\nListeners:\n", "--listen=", "\nTokens:\n", "--jwks-url=", "\nAccess:\n", "--api-key-file=",
+		"\nLimits:\n", "--message-size=", "\nTimes:\n", "--drain-delay=", "\nLog:\n", "--log-level=",
+	} {
+		_, after, found := strings.Cut(help, part)
+		if !found {
+			t.Fatalf("the help lacks %q, or has it too early:\n%s", part, p.stdout.String())
+		}
+		help = after
+	}
+}
+
+func TestVersionFlag(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--version"}, {"serve", "--version"}} {
+		p := start(t, nil, args...)
+		if code := p.exit(); code != 0 || !strings.HasPrefix(p.stdout.String(), "boundary-realtime ") || p.stderr.String() != "" {
+			t.Errorf("%v: exit code %d, %q, %q", args, code, p.stdout.String(), p.stderr.String())
+		}
 	}
 }
 

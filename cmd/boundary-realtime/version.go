@@ -5,10 +5,24 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
 
 // version is set by the linker in `make build`; empty: ask the build info.
 var version string
+
+// versionFlag is --version, which people try first.
+type versionFlag bool
+
+// BeforeReset prints the version and ends the program, as --help does.
+func (versionFlag) BeforeReset(app *kong.Kong, p *program) error {
+	if err := (versionCommand{}).Run(p); err != nil {
+		return err
+	}
+	app.Exit(0)
+	return nil
+}
 
 type versionCommand struct{}
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"net/url"
 	"strings"
 
 	"boundary-app.org/realtime/auth"

@@ -15,20 +15,21 @@ type Flags struct {
 func NewFlags() Flags {
 	var f Flags
 	var fields []reflect.StructField
-	for _, s := range settings {
+	titles := groupTitles()
+	for i, s := range settings {
 		if s.secret() {
 			continue
 		}
 		f.names = append(f.names, s.name)
-		fields = append(fields, flagField(len(fields), s))
+		fields = append(fields, flagField(len(fields), s, titles[i]))
 	}
 	f.target = reflect.New(reflect.StructOf(fields))
 	return f
 }
 
-func flagField(i int, s setting) reflect.StructField {
+func flagField(i int, s setting, group string) reflect.StructField {
 	kind := reflect.TypeFor[*string]()
-	tag := fmt.Sprintf(`name:%q help:%q`, s.flag(), s.help+" ($"+s.env()+").")
+	tag := fmt.Sprintf(`name:%q help:%q group:%q`, s.flag(), s.help+" ($"+s.env()+").", group+":")
 	if _, isToggle := s.field(new(Config)).(toggle); isToggle {
 		kind = reflect.TypeFor[*bool]()
 		tag += ` negatable:""`

@@ -35,6 +35,7 @@ var settings = []setting{
 	{"admin_listen", "127.0.0.1:8081", "Address of the listener for metrics and profiles, or off; other than on loopback it asks for an API key", func(c *Config) value { return address{&c.Listener.Admin, true} }},
 	{"tls_cert_file", "", "Certificate chain (PEM) of the public listener", func(c *Config) value { return text{&c.Listener.TLSCertFile} }},
 	{"tls_key_file", "", "Private key (PEM) of the public listener", func(c *Config) value { return text{&c.Listener.TLSKeyFile} }},
+	{"compression", "false", "Offer permessage-deflate to clients", func(c *Config) value { return toggle{&c.Compression} }},
 	{"dev", "false", "Make keys at start and serve a page to try it; loopback only, never for production", func(c *Config) value { return toggle{&c.Dev} }},
 
 	{"jwt_hmac_secret", "", "Secret that verifies HS256 tokens, 32 octets or more", func(c *Config) value { return secretText{&c.JWT.HMACSecret} }},
@@ -53,9 +54,10 @@ var settings = []setting{
 	{"jwt_claim_topics", "topics", "Claim that holds patterns of topics a client may subscribe to", func(c *Config) value { return text{&c.JWT.Claims.Topics} }},
 	{"jwt_claim_email", "email", "Claim that holds the email address", func(c *Config) value { return text{&c.JWT.Claims.Email} }},
 
-	{"api_key", "", "Keys of the HTTP API, several separated by commas; none: it is disabled", func(c *Config) value { return secretList{&c.Access.APIKeys} }},
-	{"api_key_file", "", "File that holds the keys of the HTTP API, one a line", func(c *Config) value { return text{&c.Access.APIKeyFile} }},
+	{"api_key", "", "Keys of the HTTP API, 16 bytes or more each, several separated by commas; none: it is disabled", func(c *Config) value { return secretList{&c.Access.APIKeys} }},
+	{"api_key_file", "", "File that holds the keys of the HTTP API, 16 bytes or more each, one a line", func(c *Config) value { return text{&c.Access.APIKeyFile} }},
 	{"allowed_origins", "", "Origins that browsers may connect from beside the server's own, such as https://app.example.com or capacitor://localhost", func(c *Config) value { return list{&c.Access.AllowedOrigins} }},
+	{"trusted_proxies", "", "Addresses or networks (10.0.0.0/8) of the proxies whose X-Forwarded-For, -Proto and -Host are believed; none: the address is the peer's", func(c *Config) value { return networks{&c.Access.TrustedProxies} }},
 	{"token_param", "token", "Query parameter that holds the token", func(c *Config) value { return text{&c.Access.TokenParam} }},
 	{"token_in_message", "false", "Let clients connect without a token, and bring it as their first message within 5 s", func(c *Config) value { return toggle{&c.Access.TokenInMessage} }},
 	{"required_roles", "", "Roles of which a user must have one to connect", func(c *Config) value { return list{&c.Access.RequiredRoles} }},
@@ -73,8 +75,6 @@ var settings = []setting{
 	{"connections_over", OverReject, "What is done about a connection too many of a user or address: reject it, or evict-oldest", func(c *Config) value {
 		return choice{&c.Limits.Over, []string{OverReject, OverEvict}}
 	}},
-	{"trusted_proxies", "", "Addresses or networks (10.0.0.0/8) of the proxies whose X-Forwarded-For, -Proto and -Host are believed; none: the address is the peer's", func(c *Config) value { return networks{&c.Access.TrustedProxies} }},
-	{"compression", "false", "Offer permessage-deflate to clients", func(c *Config) value { return toggle{&c.Compression} }},
 
 	{"ping_interval", "25s", "Time between pings; 0s: none", func(c *Config) value { return duration{&c.Times.PingInterval, 0, day} }},
 	{"pong_timeout", "10s", "How long a client may take to answer a ping", func(c *Config) value { return duration{&c.Times.PongTimeout, time.Millisecond, day} }},
