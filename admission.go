@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"boundary-app.org/realtime/auth"
@@ -17,7 +18,8 @@ import (
 // attempt is a request to connect, as far as it has been looked at.
 type attempt struct {
 	handshake socket.Handshake // zero: the request is none
-	address   string           // what connections are counted by
+	client    netip.Addr       // not valid: it has none
+	address   string           // what connections from there are counted by
 	id        *Identity        // nil: the token follows, as the first message
 }
 
@@ -30,13 +32,14 @@ func (a attempt) spec(conn net.Conn) engine.Spec {
 // limits, credential, identity, revocation. A request without an Upgrade header
 // learns last that it is no handshake.
 func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
-	a.address = origin.CountedBy(origin.Proxies(e.opts.TrustedProxies).Client(r))
+	a.client = origin.Proxies(e.opts.TrustedProxies).Client(r)
+	a.address = origin.CountedBy(a.client)
 	handshake, invalid := e.checkHandshake(r)
 	if invalid != nil && (r.Header.Get("Upgrade") != "" || r.Method != http.MethodGet) {
 		return a, invalid
 	}
-	if e.pages.Check(r) != nil {
-		return a, refuse("origin", http.StatusForbidden, 0, "this origin may not connect")
+	if foreign := e.pages.Check(r); foreign != nil {
+		return a, originRefusal(foreign)
 	}
 	a.handshake = handshake
 	if err := e.service.engine.Admits(a.address, ""); err != nil {
@@ -55,7 +58,7 @@ func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
 		return a, nil
 	}
 	if err := e.service.engine.Admits(a.address, a.id.UserID); err != nil {
-		return a, limitRefusal(err)
+		return a, limitRefusal(err).of(a.id)
 	}
 	return a, nil
 }
@@ -66,7 +69,7 @@ func (e *endpoint) checkHandshake(r *http.Request) (socket.Handshake, *refusal) 
 	})
 	var invalid *socket.Refusal
 	if errors.As(err, &invalid) {
-		return handshake, &refusal{reason: "handshake", answer: invalid}
+		return handshake, &refusal{reason: "handshake", answer: invalid, detail: invalid.Text}
 	}
 	return handshake, nil
 }
@@ -90,13 +93,17 @@ func (e *endpoint) credential(r *http.Request) (token string, follows bool, why 
 // identify verifies a token. The texts of a refusal never hold it.
 func (e *endpoint) identify(ctx context.Context, token string) (*Identity, *refusal) {
 	id, err := e.verify(ctx, token)
-	if err != nil {
+	switch {
+	case err == nil:
+		return id, nil
+	case id == nil, errors.Is(err, wire.ErrInvalidTarget):
 		return nil, e.refusalOf(err)
 	}
-	return id, nil
+	return nil, e.refusalOf(err).of(id)
 }
 
-// verify turns a token into an identity that may connect.
+// verify turns a token into an identity that may connect. An identity that may not
+// is returned with the error.
 func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err error) {
 	verifier := e.service.opts.Verifier
 	if verifier == nil {

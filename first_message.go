@@ -54,7 +54,7 @@ func (c *pendingConn) accept(values context.Context, input []byte, release func(
 	why := refuse("internal", 0, wire.CloseInternalError, "internal error") // when the Verifier ends its goroutine
 	defer func() {
 		if why != nil {
-			e.reject(c.Conn, nil, why)
+			e.reject(c.Conn, c.attempt, nil, why)
 		}
 	}()
 	id, rest, why := c.introduce(opening{e.service.arriving, values}, input)
@@ -172,7 +172,7 @@ func (c *pendingConn) control(event socket.Event) *refusal {
 			return failed(err)
 		}
 	case socket.Close:
-		return refuse("left", 0, CloseCode(event.Code), "")
+		return refuse("left", 0, CloseCode(event.Code), "").because("the client closed the connection before its first message")
 	}
 	return nil
 }
@@ -187,5 +187,5 @@ func failed(err error) *refusal {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refuse("first_message_late", 0, wire.CloseBadRequest, askForToken)
 	}
-	return refuse("left", 0, CloseCode(socket.CloseAbnormal), "")
+	return refuse("left", 0, CloseCode(socket.CloseAbnormal), "").because("the connection ended before the first message")
 }

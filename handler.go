@@ -52,7 +52,7 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, a attempt) {
 	spec := a.spec(conn)
 	spec.Prelude, spec.Buffered = a.handshake.AppendResponse(nil), buffered
 	if why := e.begin(r.Context(), a.id, spec); why != nil {
-		e.reject(conn, a.handshake.AppendResponse(nil), why)
+		e.reject(conn, a, a.handshake.AppendResponse(nil), why)
 	}
 }
 
@@ -61,7 +61,7 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, a attempt) {
 func (e *endpoint) hijack(w http.ResponseWriter) (conn net.Conn, buffered []byte, ok bool) {
 	conn, buffered, err := socket.Hijack(w)
 	if err != nil {
-		e.service.log.Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
+		e.service.peers.of(kindHijack).Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
 	}
 	return conn, buffered, err == nil
 }
@@ -73,7 +73,7 @@ func cannotUpgrade(w http.ResponseWriter) {
 // begin makes an upgraded client a connection, unless that is no longer possible.
 func (e *endpoint) begin(ctx context.Context, id *Identity, spec engine.Spec) *refusal {
 	if _, err := e.connect(ctx, id, spec); err != nil {
-		return lateRefusal(err, spec.TextPing)
+		return lateRefusal(err, spec.TextPing).of(id)
 	}
 	return nil
 }

@@ -3,25 +3,51 @@ package realtime
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
 
 // refusal is why and how a client is refused.
 type refusal struct {
-	reason string          // the label of the metric
+	reason string          // the label of the metric; the set is small and fixed
 	answer *socket.Refusal // to a request; its text goes with a close code, too
 	code   CloseCode       // for clients that are upgraded; 0: they get the answer
+
+	// for the log alone
+	detail string          // the cause, without anything of a token
+	user   string          // empty: it is not known
+	origin *origin.Refusal // nil: it is not about the origin
 }
 
 func refuse(reason string, status int, code CloseCode, text string) *refusal {
-	return &refusal{reason: reason, answer: &socket.Refusal{Status: status, Text: text}, code: code}
+	return &refusal{reason: reason, answer: &socket.Refusal{Status: status, Text: text}, code: code, detail: text}
+}
+
+// because gives the log a more precise cause than the client is told.
+func (r *refusal) because(detail string) *refusal {
+	r.detail = detail
+	return r
+}
+
+// of says whose connection is refused.
+func (r *refusal) of(id *Identity) *refusal {
+	r.user = id.UserID
+	return r
+}
+
+func originRefusal(foreign *origin.Refusal) *refusal {
+	why := refuse("origin", http.StatusForbidden, 0, "this origin may not connect").because(foreign.Hint)
+	why.origin = foreign
+	return why
 }
 
 // limitRefusal returns the refusal for a connection over a limit.
@@ -57,18 +83,23 @@ func drained(subprotocol bool) *refusal {
 func (e *endpoint) refusalOf(err error) *refusal {
 	reason := string(auth.ReasonOf(err))
 	switch {
-	case errors.Is(err, auth.ErrMissingPermissions), errors.Is(err, auth.ErrMissingRole):
-		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error())
+	case errors.Is(err, auth.ErrMissingPermissions):
+		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error()).
+			because(fmt.Sprintf("the user lacks one of the permissions %q, of which all are required", e.opts.Require.Permissions))
+	case errors.Is(err, auth.ErrMissingRole):
+		return refuse(reason, http.StatusForbidden, wire.CloseForbidden, err.Error()).
+			because(fmt.Sprintf("the user has none of the roles %q, of which one is required", e.opts.Require.Roles))
 	case errors.Is(err, ErrRevoked):
 		return unauthorized("revoked", "unauthorized: revoked")
 	case errors.Is(err, auth.ErrUnauthorized):
-		return unauthorized(reason, "unauthorized: "+reason)
+		return unauthorized(reason, "unauthorized: "+reason).because(auth.Detail(err))
 	case errors.Is(err, wire.ErrInvalidTarget):
 		return unauthorized(string(auth.ReasonClaims), "unauthorized: the identity's user id or roles cannot be used")
 	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return refuse(reason, http.StatusServiceUnavailable, wire.CloseTryAgain, "the token cannot be verified just now; try again")
+		return refuse(reason, http.StatusServiceUnavailable, wire.CloseTryAgain, "the token cannot be verified just now; try again").
+			because(auth.Detail(err))
 	}
-	e.service.log.Error("a token could not be verified", "error", err)
+	e.service.peers.of(kindVerifier).Error("a token could not be verified", "error", err)
 	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
 }
 
@@ -80,27 +111,22 @@ func unauthorized(reason, text string) *refusal {
 	return why
 }
 
-// refuse answers a request that does not become a connection.
+// refuse answers a request that does not become a connection. To upgrade and close
+// at once is the only way to tell a browser why.
 func (e *endpoint) refuse(w http.ResponseWriter, a attempt, why *refusal) {
-	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
-	e.service.log.Debug("a connection was refused", "reason", why.reason, "status", why.answer.Status)
-	if a.handshake.Protocol == "" || why.code == 0 {
-		why.answer.ServeHTTP(w, nil)
-		return
+	if a.handshake.Protocol != "" && why.code != 0 {
+		if conn, _, ok := e.hijack(w); ok {
+			e.reject(conn, a, a.handshake.AppendResponse(nil), why)
+			return
+		}
 	}
-	// To upgrade and close at once is the only way to tell a browser why.
-	conn, _, ok := e.hijack(w)
-	if !ok {
-		why.answer.ServeHTTP(w, nil)
-		return
-	}
-	e.writeFinal(conn, socket.AppendClose(a.handshake.AppendResponse(nil), uint16(why.code), why.answer.Text))
+	e.service.report(a, why, slog.Int("status", why.answer.Status))
+	why.answer.ServeHTTP(w, nil)
 }
 
 // reject closes an upgraded client that is refused, behind prelude.
-func (e *endpoint) reject(conn net.Conn, prelude []byte, why *refusal) {
-	e.service.metrics.Refusals.WithLabelValues(why.reason).Inc()
-	e.service.log.Debug("a connection was refused", "reason", why.reason, "code", int(why.code))
+func (e *endpoint) reject(conn net.Conn, a attempt, prelude []byte, why *refusal) {
+	e.service.report(a, why, slog.Int("code", int(why.code)))
 	e.writeFinal(conn, socket.AppendClose(prelude, uint16(why.code), why.answer.Text))
 }
 
@@ -112,7 +138,7 @@ func (e *endpoint) writeFinal(conn net.Conn, data []byte) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(finalTime))
 	if _, err := conn.Write(data); err != nil {
-		e.service.log.Debug("a refusal could not be sent", "error", err)
+		e.service.peers.of(kindUnsent).Debug("a refusal could not be sent", "error", err)
 		return
 	}
 	waitForEnd(conn)

@@ -28,6 +28,7 @@ type Service struct {
 	// static after New
 	opts    Options
 	log     *slog.Logger
+	peers   *peerLog
 	metrics *metrics.Set
 	engine  *engine.Engine
 	node    bus.Node
@@ -60,6 +61,7 @@ func New(opts Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
+	s.peers = &peerLog{log: opts.Log, kinds: map[string]*slog.Logger{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.after, s.end = context.WithCancel(context.Background())
 	s.arriving, s.turnAway = context.WithCancel(context.Background())
