@@ -5,26 +5,42 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"time"
 
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/tail"
 )
 
 type tailCommand struct {
-	URL       string   `name:"url" placeholder:"URL" help:"Where to connect ($REALTIME_URL). Default: ws://127.0.0.1:8080/ws"`
-	Topic     []string `sep:"none" placeholder:"TOPIC" help:"Topic to subscribe to; may be given again."`
-	TokenFile string   `placeholder:"FILE" help:"File that holds the token; read anew for each connection. Default: $REALTIME_TOKEN."`
+	URL       string        `name:"url" placeholder:"URL" help:"Where to connect ($REALTIME_URL). Default: ws://127.0.0.1:8080/ws"`
+	Topic     []string      `sep:"none" placeholder:"TOPIC" help:"Topic to subscribe to; may be given again."`
+	TokenFile string        `placeholder:"FILE" help:"File that holds the token; read again for each connection. Default: $REALTIME_TOKEN."`
+	Count     *int          `placeholder:"N" help:"End after this many messages."`
+	For       time.Duration `placeholder:"DURATION" help:"End after this time, such as 10s."`
 }
 
 // Help says what is printed where.
 func (tailCommand) Help() string {
-	return "Messages go to standard output, one line of JSON each; what happens to the connection goes to standard error."
+	return "Messages go to standard output, one line of JSON each; what happens to the connection goes to standard error.\n\n" +
+		"boundary-realtime tail --topic order:123 --count 1"
 }
 
 const defaultURL = "ws://127.0.0.1:8080/ws"
 
-// Run prints what arrives until ctx is done or the server says not to come back.
+// Run prints what arrives until ctx is done, there is enough, or the server says
+// not to come back.
 func (c *tailCommand) Run(ctx context.Context, p *program) error {
+	count := 0
+	if c.Count != nil {
+		if count = *c.Count; count < 1 {
+			return wrongUsage("--count must be 1 or more")
+		}
+	}
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
 	if _, err := p.load(""); err != nil { // a misspelt variable is told here too
 		return err
 	}
@@ -34,11 +50,12 @@ func (c *tailCommand) Run(ctx context.Context, p *program) error {
 	}
 	token := p.lookup(config.EnvToken)
 	if c.TokenFile == "" && token == "" {
-		return wrongUsage("no token: set REALTIME_TOKEN, or give --token-file; token mint makes one")
+		return wrongUsage("no token: set REALTIME_TOKEN, or give --token-file; token mint makes one, with --dev from a server in dev mode")
 	}
 	return tail.Run(ctx, tail.Options{
 		URL:    address,
 		Topics: c.Topic,
+		Count:  count,
 		Token: func() (string, error) {
 			if c.TokenFile == "" {
 				return token, nil

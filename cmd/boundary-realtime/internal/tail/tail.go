@@ -20,6 +20,7 @@ import (
 type Options struct {
 	URL    string                 // ws://host:port/path or wss://
 	Topics []string               // to subscribe to
+	Count  int                    // of messages after which to end; 0: no limit
 	Token  func() (string, error) // asked for each connection, so that a new token is used
 	Out    io.Writer              // one line of JSON for each message
 	Status io.Writer              // what happens to the connection, for people
@@ -35,18 +36,20 @@ func (e *Stopped) Error() string {
 	return fmt.Sprintf("the server closed the connection for good: %d %s", e.Code, e.Reason)
 }
 
-// Run prints what arrives until ctx is done, which is no error, or the server
-// says not to come back: then the error is a Stopped. An error of Token or Out,
+// Run prints what arrives until ctx is done or Count messages are printed, which is
+// no error, or the server says not to come back: then the error is a Stopped. An error of Token or Out,
 // a refused subscription and an answer that is not a WebSocket's end it too.
 func Run(ctx context.Context, o Options) error {
 	var b backoff
+	left := o.Count
 	for {
-		c := client{Options: o}
+		c := client{Options: o, left: left}
 		start := time.Now()
 		err := c.session(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errEnough) {
 			return nil
 		}
+		left = c.left
 		var lost *loss
 		if !errors.As(err, &lost) {
 			return fmt.Errorf("tail: %w", err)
@@ -72,10 +75,14 @@ func (e *loss) Error() string { return e.err.Error() }
 
 func (e *loss) Unwrap() error { return e.err }
 
+// errEnough says that as many messages were printed as were asked for.
+var errEnough = errors.New("enough messages")
+
 // client is one connection.
 type client struct {
 	Options
 	conn        *websocket.Conn
+	left        int           // messages to print until the end; without a limit it begins at 0 and goes below
 	silence     time.Duration // after which the line is dead; 0: never
 	returnAfter time.Duration // asked for by $closing
 }
@@ -100,6 +107,9 @@ func (c *client) session(ctx context.Context) error {
 			return ending(err)
 		}
 		if err := c.take(ctx, text); err != nil {
+			if errors.Is(err, errEnough) {
+				_ = c.conn.Close(websocket.StatusNormalClosure, "") // it ends in any case
+			}
 			return err
 		}
 	}
@@ -236,6 +246,9 @@ func (c *client) print(text []byte) error {
 	line.WriteByte('\n')
 	if _, err := c.Out.Write(line.Bytes()); err != nil {
 		return fmt.Errorf("print: %w", err)
+	}
+	if c.left--; c.left == 0 {
+		return errEnough
 	}
 	return nil
 }

@@ -114,6 +114,33 @@ func TestPrintsUntilStopped(t *testing.T) {
 	}
 }
 
+func TestEndsAfterACount(t *testing.T) {
+	t.Parallel()
+	closed := make(chan websocket.StatusCode, 1)
+	url := script{
+		func(t *testing.T, ctx context.Context, conn *websocket.Conn) {
+			write(t, ctx, conn, hello)
+			write(t, ctx, conn, `{"type":"one"}`)
+			_ = conn.Close(4400, "again")
+		},
+		func(t *testing.T, ctx context.Context, conn *websocket.Conn) {
+			write(t, ctx, conn, hello)
+			write(t, ctx, conn, `{"type":"two"}`)
+			write(t, ctx, conn, `{"type":"three"}`)
+			_, _, err := conn.Read(ctx)
+			closed <- websocket.CloseStatus(err)
+		},
+	}.start(t)
+	var out, status strings.Builder
+	err := Run(t.Context(), Options{URL: url, Count: 2, Out: &out, Status: &status, Token: func() (string, error) { return "the-token", nil }})
+	if err != nil || out.String() != "{\"type\":\"one\"}\n{\"type\":\"two\"}\n" {
+		t.Errorf("run: %v, printed %q", err, out.String())
+	}
+	if got := <-closed; got != websocket.StatusNormalClosure {
+		t.Errorf("the server saw %d, want 1000", got)
+	}
+}
+
 func TestStops(t *testing.T) {
 	t.Parallel()
 	closes := func(code websocket.StatusCode) func(*testing.T, context.Context, *websocket.Conn) {
