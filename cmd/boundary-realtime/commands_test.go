@@ -207,7 +207,7 @@ func TestSend(t *testing.T) {
 		case r.Header.Get("Authorization") != "Bearer "+testKey:
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = io.WriteString(w, `{"title":"Unauthorized","detail":"the key is wrong","status":401}`)
+			_, _ = io.WriteString(w, `{"title":"Unauthorized","code":"invalid_key","detail":"the key is wrong","status":401}`)
 		case r.URL.Path == "/v1/users/moved/messages":
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		case r.URL.Path == "/v1/users/broken/messages":
@@ -227,16 +227,17 @@ func TestSend(t *testing.T) {
 		{testKey + ",old", []string{"role", "a/b", "--type=t", "--payload=1"}, 0, `/v1/roles/a%2Fb/messages {"type":"t","payload":1}`},
 		{testKey, []string{"topic", "..", "--type=t", `--payload={"a":[]}`}, 0, `/v1/topics/%2E%2E/messages {"type":"t","payload":{"a":[]}}`},
 		{testKey, []string{"connection", "é ?", `--json={"type":"x"}`}, 0, `/v1/connections/%C3%A9%20%3F/messages {"type":"x"}`},
-		{testKey, []string{"broadcast", "--json=-"}, 0, `/v1/broadcast {"from":"input"}`},
-		{testKey, []string{"broadcast", "-"}, 0, `/v1/broadcast {"from":"input"}`},
+		{testKey, []string{"everyone", "--json=-"}, 0, `/v1/everyone/messages {"from":"input"}`},
+		{testKey, []string{"everyone", "-"}, 0, `/v1/everyone/messages {"from":"input"}`},
+		{testKey, []string{"broadcast", "-"}, 0, `/v1/everyone/messages {"from":"input"}`},
 		{testKey, []string{"user", "u1", "-"}, 0, `/v1/users/u1/messages {"from":"input"}`},
 
-		{"wrong", []string{"broadcast", "--type=t"}, 1, "401 Unauthorized: the key is wrong"},
-		{testKey, []string{"user", "moved", "--type=t"}, 1, "307 Temporary Redirect"},
+		{"wrong", []string{"everyone", "--type=t"}, 1, "401 Unauthorized: the key is wrong [invalid_key]"},
+		{testKey, []string{"user", "moved", "--type=t"}, 1, "307 Temporary Redirect: it is somewhere else"},
 		{testKey, []string{"user", "broken", "--type=t"}, 1, "502 Bad Gateway"},
-		{"", []string{"broadcast", "--type=t"}, 2, "set REALTIME_API_KEY"},
+		{"", []string{"everyone", "--type=t"}, 2, "set REALTIME_API_KEY"},
 		{testKey, []string{"user", "--type=t"}, 2, "say which user"},
-		{testKey, []string{"broadcast", "u1", "--type=t"}, 2, "a broadcast has no target"},
+		{testKey, []string{"everyone", "u1", "--type=t"}, 2, "everyone has no name"},
 		{testKey, []string{"user", "u1"}, 2, "give --type"},
 		{testKey, []string{"user", "u1", "hello"}, 2, `"hello" is one word too many`},
 		{testKey, []string{"user", "u1", "--type=t", "--payload=hello"}, 2, "--payload is not JSON"},
@@ -264,7 +265,7 @@ func TestSendRefusesAddresses(t *testing.T) {
 		"http://me:hush@127.0.0.1:1": "a user name, a query or a fragment", "http://127.0.0.1:1/?hush": "a user name, a query or a fragment",
 		"http://127.0.0.1:1#hush": "a user name, a query or a fragment",
 	} {
-		code, stdout, stderr := run(t, []string{"REALTIME_API_KEY=k", "REALTIME_API_URL=" + address}, "", "send", "broadcast", "--type=t")
+		code, stdout, stderr := run(t, []string{"REALTIME_API_KEY=k", "REALTIME_API_URL=" + address}, "", "send", "everyone", "--type=t")
 		if code != 2 || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "write it as "+defaultAPI) {
 			t.Errorf("%s: %d %q %q, want 2 and %q", address, code, stdout, stderr, want)
 		}

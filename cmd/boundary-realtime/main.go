@@ -1,5 +1,6 @@
 // Command boundary-realtime is the realtime service as a server, and the tools
-// around it: make and read tokens, send messages, watch them arrive.
+// around it: make and read tokens, send messages, watch them arrive, see and
+// change who is connected.
 //
 // It owns the command line: which commands there are, what they print and how
 // they exit (0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
@@ -62,8 +63,14 @@ type commands struct {
 
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for development, or read one."`
-	Send        sendCommand        `cmd:"" help:"Send a message through the HTTP API."`
 	Tail        tailCommand        `cmd:"" help:"Connect, and print what arrives."`
+	Send        sendCommand        `cmd:"" help:"Send a message through the HTTP API."`
+	Connections connectionsCommand `cmd:"" help:"List connections."`
+	Topics      topicsCommand      `cmd:"" help:"List topics, and how many subscribers each has."`
+	Subscribe   subscribeCommand   `cmd:"" help:"Subscribe connections to topics."`
+	Unsubscribe unsubscribeCommand `cmd:"" help:"Unsubscribe connections from topics."`
+	Disconnect  disconnectCommand  `cmd:"" help:"Disconnect connections."`
+	Revoke      revokeCommand      `cmd:"" help:"Refuse tokens before they expire."`
 	CheckConfig checkConfigCommand `cmd:"" help:"Print the effective configuration, or what is wrong with it."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

@@ -4,17 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/apiclient"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
 type tokenCommand struct {
-	Mint    mintCommand    `cmd:"" help:"Make a token, signed with REALTIME_JWT_HMAC_SECRET: for development."`
+	Mint    mintCommand    `cmd:"" help:"Make a token for development, signed with REALTIME_JWT_HMAC_SECRET or by a server in dev mode."`
 	Inspect inspectCommand `cmd:"" help:"Show what a token says, and whether it is good."`
 }
 
@@ -24,32 +26,64 @@ type mintCommand struct {
 	Permission []string          `sep:"none" placeholder:"NAME" help:"Permission; may be given again."`
 	Topic      []string          `sep:"none" placeholder:"PATTERN" help:"Topic the client may subscribe to, such as order:123 or chat:*; may be given again."`
 	Email      string            `placeholder:"ADDRESS" help:"Email address."`
-	Expires    time.Duration     `default:"1h" help:"Time until the token expires."`
+	Expires    *time.Duration    `placeholder:"DURATION" help:"Time until the token expires. Default: 1h"`
 	Claim      map[string]string `mapsep:"none" placeholder:"NAME=JSON" help:"Any other claim; may be given again."`
 	SecretFile string            `placeholder:"FILE" help:"File that holds the secret."`
-	Config     string            `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
+	Dev        bool              `help:"Get the token from a server in dev mode on this machine, without a secret. It may subscribe to every topic unless --topic is given."`
+	apiFlags
+}
+
+// Help shows both ways.
+func (mintCommand) Help() string {
+	return "boundary-realtime token mint --dev --sub alice --role admin\n\nREALTIME_JWT_HMAC_SECRET=... boundary-realtime token mint --sub u1 --topic 'order:*'"
 }
 
 // Run prints a token.
 func (c *mintCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.load(c.Config)
-	if err != nil {
-		return err
-	}
-	secret, err := c.secret(cfg)
-	if err != nil {
-		return err
-	}
-	claims, err := c.claims(cfg.JWT, time.Now())
-	if err != nil {
-		return err
-	}
-	token, err := c.sign(ctx, cfg, secret, claims)
+	token, err := c.token(ctx, p)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(p.stdout, token)
 	return err
+}
+
+func (c *mintCommand) token(ctx context.Context, p *program) (string, error) {
+	cfg, err := p.load(c.Config)
+	if err != nil {
+		return "", err
+	}
+	if c.Dev {
+		return c.devToken(ctx, p)
+	}
+	secret, err := c.secret(cfg)
+	if err != nil {
+		return "", err
+	}
+	claims, err := c.claims(cfg.JWT, time.Now())
+	if err != nil {
+		return "", err
+	}
+	return c.sign(ctx, cfg, secret, claims)
+}
+
+// devToken asks a server in dev mode, which signs with a secret of its own.
+func (c *mintCommand) devToken(ctx context.Context, p *program) (string, error) {
+	if len(c.Permission)+len(c.Claim) > 0 || c.Email+c.SecretFile != "" || c.Expires != nil {
+		return "", wrongUsage("with --dev only --sub, --role and --topic can be given; the server decides the rest")
+	}
+	if c.Sub == "" {
+		return "", wrongUsage("--sub is empty; give the user's id")
+	}
+	base, err := c.base(p)
+	if err != nil {
+		return "", err
+	}
+	session, err := devSession(ctx, base, apiclient.Asked{User: c.Sub, Roles: c.Role, Topics: c.Topic})
+	if errors.Is(err, apiclient.ErrNotDev) {
+		return "", fmt.Errorf("token mint: %w; start one with: boundary-realtime serve --dev", err)
+	}
+	return string(session.Token), err
 }
 
 // sign returns a token that a server with this configuration and secret takes.
@@ -112,8 +146,12 @@ func (c *mintCommand) secret(cfg *config.Config) (secret config.Secret, err erro
 
 // claims names the claims as the server is configured to read them.
 func (c *mintCommand) claims(cfg config.JWT, now time.Time) (map[string]any, error) {
+	life := time.Hour
+	if c.Expires != nil {
+		life = *c.Expires
+	}
 	claims := map[string]any{
-		"jti": rand.Text(), cfg.Claims.UserID: c.Sub, "iat": now.Unix(), "exp": now.Add(c.Expires).Unix(),
+		"jti": rand.Text(), cfg.Claims.UserID: c.Sub, "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
 	for name, list := range map[string][]string{
 		cfg.Claims.Roles: c.Role, cfg.Claims.Permissions: c.Permission, cfg.Claims.Topics: c.Topic,

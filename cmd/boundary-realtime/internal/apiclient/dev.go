@@ -1,0 +1,53 @@
+package apiclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+)
+
+// Asked is what a session of a server in dev mode is for.
+type Asked struct {
+	User   string   `json:"user,omitempty"`
+	Roles  []string `json:"roles,omitempty"`
+	Topics []string `json:"topics,omitempty"` // none: all
+}
+
+// Session is what a server in dev mode gives to programs of its machine.
+type Session struct {
+	APIKey config.Secret `json:"apiKey"`
+	Token  config.Secret `json:"token"` // empty where no user was asked for
+}
+
+// ErrNotDev says that a server is not in dev mode.
+var ErrNotDev = errors.New("the server is not in dev mode")
+
+// IsLocal reports whether the server at base is on this machine.
+func IsLocal(base string) bool {
+	u, err := url.Parse(base)
+	return err == nil && config.IsLoopback(u.Host)
+}
+
+// DevSession asks the server at base for a session.
+func DevSession(ctx context.Context, base string, asked Asked) (s Session, err error) {
+	body, err := json.Marshal(asked)
+	if err != nil {
+		return s, err
+	}
+	answer, err := New(base, "").Call(ctx, http.MethodPost, "/dev/session", body)
+	if problem, ok := errors.AsType[*Problem](err); ok {
+		return s, fmt.Errorf("%w, or did not give a session: %w", ErrNotDev, problem)
+	}
+	if err != nil {
+		return s, err
+	}
+	if json.Unmarshal(answer, &s) != nil || s.APIKey == "" {
+		return s, ErrNotDev
+	}
+	return s, nil
+}

@@ -1,0 +1,51 @@
+package apiclient
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+)
+
+// Problem is a call that the server refused (RFC 9457).
+type Problem struct {
+	Status string // as "404 Not Found"
+	Code   string // empty where the answer is no problem of the API
+	Detail string
+	Retry  string // seconds to wait, where the server says so
+}
+
+func (p *Problem) Error() string {
+	text := "the server answered " + p.Status
+	if p.Detail != "" {
+		text += ": " + p.Detail
+	}
+	if p.Code != "" {
+		text += fmt.Sprintf(" [%s]", p.Code)
+	}
+	if p.Retry != "" {
+		text += fmt.Sprintf("; try again in %s s", p.Retry)
+	}
+	return text
+}
+
+func readProblem(response *http.Response, answer []byte) error {
+	p := &Problem{Status: response.Status, Retry: response.Header.Get("Retry-After")}
+	var body struct{ Title, Code, Detail string }
+	switch text := strings.TrimSpace(string(answer)); {
+	case response.StatusCode/100 == 3:
+		p.Detail = "it is somewhere else; give the URL that it redirects to"
+	case json.Unmarshal(answer, &body) == nil:
+		p.Code, p.Detail = body.Code, cmp.Or(body.Detail, body.Title)
+	case response.Header.Get("Content-Type") == "text/plain; charset=utf-8" && isLine(text):
+		p.Detail = text
+	}
+	return p
+}
+
+// isLine reports whether a text may be shown as it is.
+func isLine(text string) bool {
+	return len(text) <= 300 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
