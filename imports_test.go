@@ -25,7 +25,7 @@ type layer struct {
 // down in the list: imports point one way.
 var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
-	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "internal/origin", "wire"}},
+	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "internal/origin", "docs", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
@@ -47,6 +47,7 @@ var mayImport = []layer{
 	{"internal/revocation", nil},
 	{"internal/metrics", nil},
 	{"internal/poll", nil},
+	{"docs", nil},
 	{"wire", nil},
 }
 

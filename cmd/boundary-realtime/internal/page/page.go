@@ -1,5 +1,6 @@
 // Package page owns the page on which a developer tries the server in a
-// browser: it connects, shows what arrives, and sends through the HTTP API.
+// browser: it connects, shows what arrives, and sends through the HTTP API. The
+// documents of this version are beside it.
 //
 // The page is plain files, embedded, with nothing from elsewhere. It never puts
 // what arrives into the document other than as text. The package knows no
@@ -11,6 +12,9 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"path"
+
+	"boundary-app.org/realtime/docs"
 )
 
 //go:embed assets
@@ -21,13 +25,16 @@ var embedded embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// Handler serves the page at / and its assets beside it.
+// Handler serves the page at / and its assets beside it, and the documents at
+// /docs/.
 func Handler() http.Handler {
 	assets, err := fs.Sub(embedded, "assets")
 	if err != nil {
 		panic(err) // the name is a constant, and embedded above
 	}
-	files := http.FileServerFS(assets)
+	files := http.NewServeMux()
+	files.Handle("/", http.FileServerFS(assets))
+	files.Handle("/docs/", http.StripPrefix("/docs", http.FileServerFS(docs.Files)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -39,6 +46,9 @@ func Handler() http.Handler {
 			h.Set("Allow", "GET, HEAD")
 			http.Error(w, "the page is only read", http.StatusMethodNotAllowed)
 			return
+		}
+		if path.Ext(r.URL.Path) == ".md" {
+			h.Set("Content-Type", "text/plain; charset=utf-8") // browsers save Markdown in place of showing it
 		}
 		files.ServeHTTP(w, r)
 	})
