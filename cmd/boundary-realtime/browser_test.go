@@ -216,9 +216,15 @@ func (b *tab) screenshot(name string) {
 // look makes the window a size and gives it a colour scheme.
 func (b *tab) look(scheme string, width, height int64) {
 	b.t.Helper()
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	b.run("look "+scheme, toFront, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
+	b.run("look "+scheme, toFront, chromedp.EmulateViewport(width, height))
+	b.media(&emulation.MediaFeature{Name: "prefers-color-scheme", Value: scheme})
+}
+
+// media sets what the person at the browser prefers.
+func (b *tab) media(features ...*emulation.MediaFeature) {
+	b.t.Helper()
+	b.run("media", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 		return err
 	}))
 }

@@ -35,12 +35,14 @@ func TestPage(t *testing.T) {
 	testReload(alice)
 	testKicked(alice, public, key)
 	testLooks(alice, bob)
+	testMotion(alice)
+	testSnippets(alice, key)
 	alice.expectComplaints("network error: Failed to load resource: the server responded with a status of 400 (Bad Request)") // for a::b
 	bob.expectComplaints()
 
 	server.signal(syscall.SIGTERM)
 	alice.becomes(`document.querySelector("#state").dataset.state === "waiting"`)
-	if text := alice.text("#state-text"); !regexp.MustCompile(`^(4001 the server is shutting down|1006 connection lost); reconnecting in \d+\.\d s$`).MatchString(text) {
+	if text := alice.text("#state-text"); !regexp.MustCompile(`^(4001 the server is shutting down; reconnect|1006 connection lost); reconnecting in \d+\.\d s$`).MatchString(text) {
 		t.Errorf("after the server has gone the page says %q", text)
 	}
 	if code := server.exit(); code != 0 {
@@ -74,14 +76,16 @@ func testTopic(alice *tab) {
 
 	alice.click("#topics button")
 	alice.becomes(`document.querySelectorAll("#topics li").length === 0`)
-	alice.send("topic", "order:123", "Sent to 0 connections")
+	alice.send("topic", "order:123", "Sent to 0 connections: no client is subscribed to this topic")
+	alice.expectText("#messages li.sent:not(.frame) .outcome", "0 connections")
 	alice.choose("#target", "a::b")
 	alice.click("#send")
 	alice.becomes(fmt.Sprintf(`/^Not sent: 400: .*%s$/.test(document.querySelector("#send-result").textContent)`, invalidTopic))
 	alice.enter("#topic", "a::b\r")
-	alice.becomes(fmt.Sprintf("document.querySelector('#topic-result').textContent === %q", "Not subscribed: "+invalidTopic))
+	alice.becomes(fmt.Sprintf("document.querySelector('#topic-result').textContent === %q", "Not subscribed: "+invalidTopic+" (invalid_topic)"))
 	alice.enter("#topic", "order:123\r")
 	alice.becomes(`document.querySelectorAll("#topics li").length === 1`)
+	alice.expectText("#topic-result", "")
 }
 
 const invalidTopic = `invalid topic: it has an empty segment; write segments as "order:123"`
@@ -97,14 +101,15 @@ func testSecondClient(alice *tab) (bob *tab) {
 	bob.expectText("#roles", "admin")
 
 	bob.send("user", "alice", "Sent to 1 connection")
-	alice.becomes(`document.querySelectorAll("#messages li:not(.frame)").length === 2`)
-	alice.expectText("#messages li .head", "greeting") // and no topic
+	alice.becomes(`document.querySelectorAll("#messages li.message").length === 2`)
+	alice.expectText("#messages li .head", "greetingdirect") // the server tells no address
 	alice.send("role", "admin", "Sent to 1 connection")
-	bob.becomes(`document.querySelectorAll("#messages li:not(.frame)").length === 1`)
+	bob.becomes(`document.querySelectorAll("#messages li.message").length === 1`)
+	bob.expectText("#messages li .head", "greetingdirect")
 	alice.send("connection", bob.text("#connection"), "Sent to 1 connection")
-	bob.becomes(`document.querySelectorAll("#messages li:not(.frame)").length === 2`)
+	bob.becomes(`document.querySelectorAll("#messages li.message").length === 2`)
 	alice.send("everyone", "", "Sent to 2 connections")
-	bob.becomes(`document.querySelectorAll("#messages li:not(.frame)").length === 3`)
+	bob.becomes(`document.querySelectorAll("#messages li.message").length === 3`)
 	return bob
 }
 
@@ -152,28 +157,38 @@ func testPayload(alice *tab) {
 	if err != nil || string(out) != `{"recipients":1}` && strings.TrimSpace(string(out)) != `{"recipients":1}` {
 		alice.t.Errorf("the curl command answers %s (%v)", out, err)
 	}
-	alice.becomes(`document.querySelectorAll("#messages li pre").length > 1 && document.querySelector("#messages li:nth-child(2) pre").textContent.includes("<img")`)
+	alice.becomes(`document.querySelectorAll("#messages li.message pre")[1].textContent.includes("<img")`)
 	alice.choose("#payload", `{ "text": "Hello!" }`)
 }
 
 // testList pauses, resumes, hides, clears and fills the list.
 func testList(alice *tab) {
 	alice.t.Helper()
-	shown := func(n int) { alice.becomes(fmt.Sprintf(`document.querySelectorAll("#messages li").length === %d`, n)) }
+	shown := func(n int) {
+		alice.becomes(fmt.Sprintf(`document.querySelectorAll("#messages li.message").length === %d`, n))
+	}
 	alice.click("#clear")
 	shown(0)
+	alice.expectText("#empty", "Cleared. What arrives from now on is shown here.")
 	alice.click("#pause")
+	alice.expectText("#held", "0 held back")
+	alice.expectText("#empty", "Paused: what arrives is held back until you resume.")
 	alice.send("user", "alice", "Sent to 1 connection")
-	alice.becomes(`document.querySelector("#count").textContent === "1"`)
+	alice.send("role", "user", "Sent to 1 connection")
+	alice.becomes(`document.querySelector("#count").textContent === "2"`)
+	alice.expectText("#held", "2 held back")
 	shown(0)
+	alice.expectText("#pause", "Resume")
 	alice.click("#pause")
-	shown(1)
+	shown(2)
+	alice.expectText("#held", "")
+	alice.expectText("#pause", "Pause")
 	alice.eval(`void fetch("/v1/batch", {
 		method: "POST",
 		headers: {"Content-Type": "application/json", Authorization: document.querySelector("#curl").textContent.match(/Bearer [^']+/)[0]},
 		body: JSON.stringify({messages: Array.from({length: 520}, (_, i) => ({to: {user: "alice"}, message: {type: "n", i}}))}),
 	})`)
-	alice.becomes(`document.querySelector("#count").textContent === "521"`)
+	alice.becomes(`document.querySelector("#count").textContent === "522"`)
 	shown(500)
 	alice.expectText("#messages li pre", "{\n  \"i\": 519\n}")
 	alice.click("#clear")
@@ -198,12 +213,14 @@ func testKicked(alice *tab, public, key string) {
 	alice.enter("#topic", "order:123")
 	alice.click("#subscribe")
 	alice.becomes(`document.querySelectorAll("#topics li").length === 1`)
-	status, body := call(alice.t, "DELETE", public+"/v1/connections/"+url.PathEscape(alice.text("#connection")), "", "Authorization", "Bearer "+key)
+	status, body := call(alice.t, "DELETE", public+"/v1/connections/"+url.PathEscape(alice.text("#connection")), `{"reason":"tidying up"}`, "Authorization", "Bearer "+key)
 	if status != 200 {
 		alice.t.Fatalf("disconnect: %d %s", status, body)
 	}
 	alice.becomes(`document.querySelector("#state").dataset.state === "closed"`)
-	alice.expectText("#state-text", "Closed: 4503 disconnected by the server")
+	alice.expectText("#state-text", "Closed: 4503 disconnected by the server: tidying up")
+	alice.click("#clear")
+	alice.expectText("#empty", "Not connected, so nothing arrives. Connect to go on.")
 	alice.screenshot("closed")
 	alice.click("#toggle")
 	alice.becomes(isOpen)
@@ -212,32 +229,4 @@ func testKicked(alice *tab, public, key string) {
 	alice.expectText("#state-text", "Disconnected")
 	alice.click("#toggle")
 	alice.becomes(isOpen)
-}
-
-// testLooks leaves screenshots of a page in use and checks that nothing is cut
-// off.
-func testLooks(alice, bob *tab) {
-	alice.t.Helper()
-	alice.choose("#type", "order-updated")
-	alice.choose("#payload", `{ "order": 123, "status": "shipped", "items": ["lamp", "desk"] }`)
-	alice.send("topic", "order:123", "Sent to 1 connection")
-	bob.send("user", "alice", "Sent to 1 connection")
-	bob.send("everyone", "", "Sent to 2 connections")
-	alice.becomes(`document.querySelectorAll("#messages li:not(.frame)").length >= 3`)
-	alice.click("summary")
-	for _, look := range []struct {
-		name          string
-		scheme        string
-		width, height int64
-	}{{"light", "light", 1360, 900}, {"dark", "dark", 1360, 900}, {"narrow", "light", 390, 844}, {"narrow-dark", "dark", 390, 844}, {"wide", "light", 2200, 1200}} {
-		alice.look(look.scheme, look.width, look.height)
-		alice.eval(settle)
-		alice.screenshot(look.name)
-		if got := alice.eval("document.documentElement.scrollWidth - innerWidth"); got != "0" {
-			alice.t.Errorf("%s: the page is %s pixels wider than the window", look.name, got)
-		}
-	}
-	alice.look("light", 390, 844)
-	alice.eval("scrollTo(0, document.body.scrollHeight)")
-	alice.screenshot("narrow-end")
 }

@@ -7,7 +7,6 @@ const words = {
   1003: "unsupported data",
   1006: "connection lost",
   1007: "invalid data",
-  1008: "policy violation",
   1009: "message too big",
   1011: "server error",
   1012: "the server restarts",
@@ -15,7 +14,6 @@ const words = {
   4001: "the server is shutting down",
   4005: "the token has expired",
   4008: "this client read too slowly",
-  4010: "position lost",
   4012: "no answer to a ping",
   4013: "too many requests",
   4500: "the token was refused",
@@ -26,7 +24,13 @@ const words = {
   4507: "forbidden",
 };
 
-export const describe = (code, reason) => `${code} ${words[code] ?? (reason || "closed")}`;
+// The code, its meaning, and the reason that the server gave, which may hold the
+// meaning.
+export function describe(code, reason) {
+  const meaning = words[code] ?? "closed";
+  if (!reason) return `${code} ${meaning}`;
+  return `${code} ${reason.includes(meaning) ? reason : `${meaning}: ${reason}`}`;
+}
 
 // 4000-4499 ask to come back, 4500-4999 to stay away; of the others only those
 // that may pass.

@@ -2,6 +2,7 @@
 // which survive that.
 
 import { describe, needsToken, patience, reconnects } from "./codes.js";
+import { Refused } from "./session.js";
 
 const protocol = "boundary.realtime.v1";
 const firstDelay = 500;
@@ -11,14 +12,16 @@ const lost = 4012; // what we close with when the server has fallen silent
 
 export class Connection {
   // token() resolves to a token; with true, to a new one. onState takes a state
-  // and its words, onMessage every message.
-  constructor({ url, token, onState, onMessage }) {
-    Object.assign(this, { url, token, onState, onMessage });
+  // and its words, onMessage every message, onCommand every command that is sent,
+  // onTopics the reply that changed the topics by itself.
+  constructor({ url, token, onState, onMessage, onCommand, onTopics }) {
+    Object.assign(this, { url, token, onState, onMessage, onCommand, onTopics });
     this.topics = new Set();
     this.replies = new Map(); // ref -> resolve
     this.ref = 0;
     this.attempt = 0;
     this.calls = 0; // of open and close: the last one counts
+    this.renewed = false; // since the last connection, the token was replaced
   }
 
   get isOpen() {
@@ -27,13 +30,16 @@ export class Connection {
 
   async open(fresh = false) {
     this.stop();
+    this.drop();
     this.onState("connecting", "Connecting…");
     const call = ++this.calls;
     try {
       const token = await this.token(fresh);
       if (call === this.calls) this.dial(token);
-    } catch {
-      if (call === this.calls) this.retry(1006); // the server that gives tokens cannot be reached
+    } catch (error) {
+      if (call !== this.calls) return;
+      if (error instanceof Refused) this.onState("closed", `No session: ${error.message}`);
+      else this.retry(1006); // the server that gives tokens cannot be reached
     }
   }
 
@@ -49,12 +55,16 @@ export class Connection {
   }
 
   close() {
-    const socket = this.socket;
     this.calls++;
     this.stop();
-    this.socket = undefined;
-    socket?.close(1000);
+    this.drop();
     this.onState("closed", "Disconnected");
+  }
+
+  drop() {
+    const socket = this.socket;
+    this.socket = undefined; // so that its end is not taken for a loss
+    socket?.close(1000);
   }
 
   stop() {
@@ -66,18 +76,27 @@ export class Connection {
 
   receive(text) {
     const message = JSON.parse(text);
+    this.onMessage(message);
     if (message.type === "$connected") this.connected(message);
     if (message.type === "$closing") this.closing = message;
     if (message.type === "$reply") this.replied(message);
     this.listen();
-    this.onMessage(message);
   }
 
   connected(hello) {
     this.since = Date.now();
+    this.renewed = false;
     this.pingInterval = hello.pingInterval;
     this.onState("open", "Connected");
-    for (const topic of this.topics) this.command("subscribe", topic);
+    for (const topic of this.topics) this.resubscribe(topic);
+  }
+
+  // A topic that the new connection may not have is given up.
+  async resubscribe(topic) {
+    const reply = await this.command("subscribe", topic);
+    if (!reply.error?.code) return;
+    this.topics.delete(topic);
+    this.onTopics(reply);
   }
 
   // The server sends a ping that scripts can see; when two are missed the line is
@@ -98,7 +117,9 @@ export class Connection {
     this.socket = undefined;
     this.stop();
     if (lived > steady) this.attempt = 0;
-    if (reconnects(code)) this.retry(code, reason);
+    // A server that was started again refuses the tokens of the one before it. A
+    // new token that is refused, too, is not replaced.
+    if (reconnects(code) || (needsToken(code) && !this.renewed)) this.retry(code, reason);
     else this.onState("closed", `Closed: ${describe(code, reason)}`, code);
   }
 
@@ -107,7 +128,9 @@ export class Connection {
     const most = Math.min(longestDelay, firstDelay * 2 ** this.attempt++);
     const delay = Math.max(this.closing?.reconnectAfter ?? Math.random() * most, patience(code));
     const seconds = (delay / 1000).toFixed(1);
-    this.onState("waiting", `${describe(code, reason)}; reconnecting in ${seconds} s`, code);
+    if (needsToken(code)) this.renewed = true;
+    const how = needsToken(code) ? "reconnecting with a new token" : "reconnecting";
+    this.onState("waiting", `${describe(code, reason)}; ${how} in ${seconds} s`, code);
     this.timer = setTimeout(() => this.open(needsToken(code)), delay);
   }
 
@@ -116,6 +139,7 @@ export class Connection {
     if (!this.isOpen) return Promise.resolve({ ok: false, error: { message: "not connected" } });
     const ref = ++this.ref;
     this.socket.send(JSON.stringify({ action, topic, ref }));
+    this.onCommand({ action, topic, ref });
     return new Promise((resolve) => this.replies.set(ref, resolve));
   }
 

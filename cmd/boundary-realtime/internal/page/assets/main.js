@@ -4,19 +4,24 @@
 import { needsToken } from "./codes.js";
 import { Connection } from "./connection.js";
 import { element, Messages } from "./messages.js";
-import { curl, names, request, send } from "./send.js";
-import { Session } from "./session.js";
+import { Addresses, connections, names, request, send, unreached } from "./send.js";
+import { list, Session } from "./session.js";
+import { browserScript, curl, goProgram } from "./snippets.js";
 
 const $ = (id) => document.getElementById(id);
 const on = (id, event, handle) => $(id).addEventListener(event, handle);
 
+const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const session = new Session();
-const messages = new Messages($("messages"), (total) => ($("count").textContent = total));
+const addresses = new Addresses();
+const messages = new Messages($("messages"), showList);
 const connection = new Connection({
-  url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+  url,
   token: (fresh) => session.token(fresh),
   onState: showState,
   onMessage: receive,
+  onCommand: (command) => messages.command(command),
+  onTopics: showTopics,
 });
 
 let lastCode;
@@ -27,11 +32,12 @@ function showState(state, text, code) {
   $("state-text").textContent = text;
   $("toggle").textContent = { open: "Disconnect", closed: "Connect" }[state] ?? "Stop";
   if (state !== "open") $("connection").textContent = "–";
+  showList();
 }
 
 function receive(message) {
   if (message.type === "$connected") showClient(message);
-  messages.add(message);
+  messages.arrived(message, addresses.of(message));
 }
 
 function showClient({ userId, roles, connectionId, expiresAt }) {
@@ -45,11 +51,15 @@ function showClient({ userId, roles, connectionId, expiresAt }) {
   $("second").href = `/#${new URLSearchParams({ user: other[0], roles: other[1] })}`;
   $("second").textContent = `Open a second client (${other[0]}, ${other[1]})`;
   if (!$("target").value && $("kind").value === "user") $("target").value = userId;
-  session.refreshKey().then(showCurl, () => result("send-result", "bad", "The API key could not be fetched."));
+  for (const id of ["topic-result", "send-result"]) {
+    if ($(id).classList.contains("bad")) result(id, "", ""); // of the connection before
+  }
+  showRights();
+  session.refreshKey().then(showSnippets, () => result("send-result", "bad", "The API key could not be fetched."));
 }
 
 function result(id, kind, text) {
-  $(id).className = `result ${$(id).classList.contains("grow") ? "grow " : ""}${kind}`;
+  $(id).className = `result ${kind}`;
   $(id).textContent = text;
 }
 
@@ -58,18 +68,25 @@ on("toggle", "click", () => {
   else connection.close();
 });
 
+// A link that is pasted into the address of this page changes its fragment alone.
+addEventListener("hashchange", () => {
+  if (session.readAddress()) connection.open();
+});
+
 // Topics.
 
 on("subscribe-form", "submit", async (event) => {
   event.preventDefault();
-  const topic = $("topic").value.trim();
-  const reply = await connection.subscribe(topic);
-  result("topic-result", reply.ok ? "" : "bad", reply.ok ? "" : `Not subscribed: ${reply.error.message}`);
-  showTopics();
+  showTopics(await connection.subscribe($("topic").value.trim()));
 });
 
-function showTopics() {
+// Shows the topics, and why a reply has refused one.
+function showTopics(reply) {
+  const { ok, error } = reply;
+  const code = error?.code ? ` (${error.code})` : "";
+  result("topic-result", ok ? "" : "bad", ok ? "" : `Not subscribed: ${error.message}${code}`);
   $("topics").replaceChildren(...[...connection.topics].map(chip));
+  showSnippets();
 }
 
 function chip(topic) {
@@ -79,12 +96,34 @@ function chip(topic) {
   remove.setAttribute("aria-label", `Unsubscribe from ${topic}`);
   remove.addEventListener("click", async () => {
     await connection.unsubscribe(topic);
-    showTopics();
+    showTopics({ ok: true });
     $("topic").focus();
   });
   item.append(remove);
   return item;
 }
+
+on("topic", "input", () => {
+  result("topic-result", "", "");
+  showSnippets();
+});
+
+// Rights as in production: the token allows what its topics claim says.
+
+function showRights() {
+  $("strict").checked = session.topics !== undefined;
+  $("grants-label").hidden = !$("strict").checked;
+  if (session.topics) $("grants").value = session.topics.join(", ");
+}
+
+function changeRights() {
+  session.topics = $("strict").checked ? list($("grants").value) : undefined;
+  showRights();
+  connection.open(true);
+}
+
+on("strict", "change", changeRights);
+on("grants", "change", changeRights);
 
 // Sending.
 
@@ -96,27 +135,25 @@ const suggestions = {
   everyone: () => "",
 };
 
-function read() {
-  return request({
-    kind: $("kind").value,
-    target: $("target").value,
-    type: $("type").value,
-    payload: $("payload").value,
-  });
-}
-
 // Returns the request, or nothing when the payload is not JSON.
-function showCurl() {
+function read() {
+  const [kind, target, type, payload] = ["kind", "target", "type", "payload"].map((id) => $(id).value);
   let asked;
   try {
-    asked = read();
+    asked = request({ kind, target, type, payload });
     result("payload-error", "bad", "");
   } catch (error) {
     result("payload-error", "bad", error.message);
   }
   $("payload").setAttribute("aria-invalid", String(!asked));
-  $("curl").textContent = asked ? curl(asked, session.apiKey) : "";
   return asked;
+}
+
+function showSnippets() {
+  const asked = read();
+  $("curl").textContent = asked ? curl(asked, session.apiKey) : "";
+  $("go").textContent = asked ? goProgram(asked, session.apiKey) : "";
+  $("script").textContent = browserScript(url, session.current, [...connection.topics][0] ?? $("topic").value);
 }
 
 on("kind", "change", () => {
@@ -125,41 +162,62 @@ on("kind", "change", () => {
   $("target").required = kind !== "everyone";
   $("target-name").textContent = names[kind];
   $("target").value = suggestions[kind]();
-  showCurl();
+  showSnippets();
 });
 
-on("send-form", "input", showCurl);
+on("send-form", "input", () => {
+  result("send-result", "", "");
+  showSnippets();
+});
 
 on("send-form", "submit", async (event) => {
   event.preventDefault();
-  const asked = showCurl();
+  result("send-result", "", "");
+  const asked = read();
   if (!asked) {
-    result("send-result", "", "");
     $("payload").focus();
     return;
   }
+  const settle = messages.sent(asked);
   try {
-    const { recipients } = await send(asked, session.apiKey);
-    result("send-result", "good", `Sent to ${recipients} ${recipients === 1 ? "connection" : "connections"}`);
+    const recipients = await send({ ...asked, message: addresses.stamp(asked) }, session);
+    settle(connections(recipients));
+    const why = recipients === 0 ? `: ${unreached[asked.kind]}` : "";
+    result("send-result", recipients === 0 ? "warn" : "good", `Sent to ${connections(recipients)}${why}`);
   } catch (error) {
+    settle("not sent");
     result("send-result", "bad", `Not sent: ${error.message}`);
   }
 });
 
-on("copy", "click", async () => {
-  await navigator.clipboard.writeText($("curl").textContent);
-  $("copy").textContent = "Copied";
-  setTimeout(() => ($("copy").textContent = "Copy"), 1500);
-});
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    const done = navigator.clipboard.writeText($(button.dataset.copy).textContent);
+    button.textContent = await done.then(() => "Copied", () => "Not copied");
+    setTimeout(() => (button.textContent = label), 1500);
+  });
+}
 
 // The list.
+
+function showList() {
+  const { shown, total, heldBack, paused } = messages;
+  $("count").textContent = total;
+  $("held").textContent = paused ? `${heldBack} held back` : "";
+  $("messages").hidden = !shown;
+  $("empty").hidden = shown;
+  $("empty").textContent = messages.emptyText($("state").dataset.state);
+}
 
 on("pause", "click", () => {
   messages.pause(!messages.paused);
   $("pause").textContent = messages.paused ? "Resume" : "Pause";
-  $("pause").setAttribute("aria-pressed", String(messages.paused));
 });
 on("clear", "click", () => messages.clear());
-on("frames", "change", () => $("messages").classList.toggle("plain", !$("frames").checked));
+on("frames", "change", () => messages.showFrames($("frames").checked));
+on("pings", "change", () => (messages.pings = $("pings").checked));
 
+showRights();
+showSnippets();
 connection.open();

@@ -1,63 +1,126 @@
-// The list of what has arrived, newest first, bounded.
+// The list of what has arrived and what was sent, newest first, bounded.
 
 const most = 500;
 
 export class Messages {
-  constructor(list, onCount) {
-    this.list = list;
-    this.onCount = onCount;
-    this.total = 0;
-    this.held = []; // what arrived while paused
+  constructor(list, onChange) {
+    Object.assign(this, { list, onChange });
+    this.frames = true; // frames of the protocol are shown
+    this.pings = false; // so is $ping, from now on
     this.paused = false;
+    this.reset();
   }
 
-  add(message, at = new Date()) {
-    this.total++;
-    this.onCount(this.total);
-    if (!this.paused) {
-      this.show({ message, at });
-      return;
+  reset() {
+    this.total = 0; // messages that have arrived
+    this.heldBack = 0; // of these, those that a pause keeps from the list
+    this.held = [];
+  }
+
+  get shown() {
+    return this.list.querySelector(this.frames ? "li" : "li:not(.frame)") !== null;
+  }
+
+  arrived(message, address) {
+    if (message.type === "$ping" && !this.pings) return;
+    const { type, timestamp, ...rest } = message;
+    const isFrame = String(type).startsWith("$"); // of the protocol: shown small
+    if (!isFrame) delete rest.topic; // it is the address
+    const item = line(isFrame ? "frame" : "message", type, rest);
+    if (timestamp) item.querySelector("time").title = `sent ${timestamp}`;
+    if (!isFrame) {
+      tag(item, address.kind === "topic" ? "topic" : "address", address.text);
+      this.total++;
+      if (this.paused) this.heldBack++;
     }
-    this.held.push({ message, at });
-    if (this.held.length > most) this.held.shift();
+    this.add(item);
+  }
+
+  // Returns a function that says what became of it.
+  sent({ kind, target, message }) {
+    const { type, ...rest } = message;
+    const item = line("sent", type, rest);
+    tag(item, "way", "sent", "first");
+    tag(item, "address", kind === "everyone" ? "to everyone" : `to ${kind} ${target}`);
+    const outcome = tag(item, "outcome", "…");
+    this.add(item);
+    return (text) => (outcome.textContent = text);
+  }
+
+  command({ action, ...rest }) {
+    const item = line("frame sent", action, rest);
+    tag(item, "way", "sent", "first");
+    this.add(item);
+  }
+
+  add(item) {
+    if (this.paused) {
+      this.held.push(item);
+      if (this.held.length > most) this.held.shift();
+    } else this.show(item);
+    this.onChange();
+  }
+
+  show(item) {
+    this.list.prepend(item);
+    while (this.list.childElementCount > most) this.list.lastElementChild.remove();
   }
 
   pause(paused) {
     this.paused = paused;
-    if (!paused) this.held.splice(0).forEach((entry) => this.show(entry));
+    if (!paused) {
+      this.held.splice(0).forEach((item) => this.show(item));
+      this.heldBack = 0;
+    }
+    this.onChange();
+  }
+
+  showFrames(frames) {
+    this.frames = frames;
+    this.list.classList.toggle("plain", !frames);
+    this.onChange();
   }
 
   clear() {
-    this.total = 0;
-    this.held = [];
     this.list.replaceChildren();
-    this.onCount(0);
+    this.reset();
+    this.cleared = true;
+    this.onChange();
   }
 
-  show({ message, at }) {
-    this.list.prepend(entry(message, at));
-    while (this.list.childElementCount > most) this.list.lastElementChild.remove();
+  // Why the list is empty, given the state of the connection.
+  emptyText(state) {
+    if (state === "closed") return "Not connected, so nothing arrives. Connect to go on.";
+    if (state !== "open") return "Connecting: messages are shown here once that has succeeded.";
+    if (this.paused) return "Paused: what arrives is held back until you resume.";
+    if (this.list.childElementCount > 0) return "No messages yet; the protocol frames are hidden.";
+    if (this.cleared) return "Cleared. What arrives from now on is shown here.";
+    return "Nothing has arrived yet. Send something, or open a second client.";
   }
 }
 
-function entry(message, at) {
-  const { type, topic, timestamp, ...rest } = message;
-  const isFrame = String(type).startsWith("$"); // of the protocol: shown small
-  const item = element("li", isFrame ? "frame" : "");
+function line(className, type, rest, at = new Date()) {
+  const item = element("li", className);
   const time = element("time", "", clock(at));
   time.dateTime = at.toISOString();
-  if (timestamp) time.title = `sent ${timestamp}`;
   const head = element("div", "head");
   head.append(element("span", "type", type));
-  if (topic) head.append(element("span", "topic", topic));
   item.append(time, head);
   const fields = Object.keys(rest);
   if (fields.length > 0) {
     const shown = fields.length === 1 && fields[0] === "payload" ? rest.payload : rest;
-    const text = typeof shown === "string" ? shown : JSON.stringify(shown, null, isFrame ? 0 : 2);
+    const text = typeof shown === "string" ? shown : JSON.stringify(shown, null, className.includes("frame") ? 0 : 2);
     item.append(element("pre", "", text));
   }
   return item;
+}
+
+function tag(item, className, text, first) {
+  const e = element("span", className, text);
+  const head = item.querySelector(".head");
+  if (first) head.prepend(e);
+  else head.append(e);
+  return e;
 }
 
 // What arrives is only ever text.

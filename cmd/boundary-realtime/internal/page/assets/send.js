@@ -13,7 +13,7 @@ export const names = { user: "User id", role: "Role", topic: "Topic", connection
 // Throws with words for people when the payload is not JSON.
 export function request({ kind, target, type, payload }) {
   const message = payload.trim() === "" ? { type } : { type, payload: parse(payload) };
-  return { path: paths[kind](target), body: JSON.stringify(message) };
+  return { kind, target, message, path: paths[kind](target) };
 }
 
 function parse(payload) {
@@ -24,23 +24,65 @@ function parse(payload) {
   }
 }
 
-export async function send({ path, body }, apiKey) {
-  const response = await fetch(path, {
-    method: "POST",
-    headers: { Authorization: `Bearer ${apiKey}`, "Content-Type": "application/json" },
-    body,
-  });
+// Resolves to the number of connections that the message reached.
+export async function send({ path, message }, session) {
+  let response = await post(path, message, session.apiKey);
+  if (response.status === 401) {
+    await session.refreshKey(); // the server was started again, and has another key
+    response = await post(path, message, session.apiKey);
+  }
   const answer = await response.json();
   if (!response.ok) throw new Error(`${response.status}: ${answer.detail ?? answer.title}`);
-  return answer;
+  return answer.recipients;
 }
 
-const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+async function post(path, message, apiKey) {
+  try {
+    return await fetch(path, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${apiKey}`, "Content-Type": "application/json" },
+      body: JSON.stringify(message),
+    });
+  } catch {
+    throw new Error("the server cannot be reached");
+  }
+}
 
-export const curl = ({ path, body }, apiKey) =>
-  [
-    `curl -sS ${quote(location.origin + path)}`,
-    `-H ${quote(`Authorization: Bearer ${apiKey}`)}`,
-    `-H 'Content-Type: application/json'`,
-    `-d ${quote(body)}`,
-  ].join(" \\\n  ");
+export const connections = (n) => `${n} ${n === 1 ? "connection" : "connections"}`;
+
+// Why a message reached no connection.
+export const unreached = {
+  user: "this user has no open connection",
+  role: "no open connection has this role",
+  topic: "no client is subscribed to this topic",
+  connection: "no open connection has this id",
+  everyone: "no client is connected",
+};
+
+const remembered = 500;
+
+// The addresses of the messages that this page has sent. The server does not tell
+// a client by which address a message reached it, other than by its topic; the
+// page knows its own messages again by their time, which it gives each its own.
+export class Addresses {
+  constructor() {
+    this.sent = new Map(); // timestamp -> what was sent
+    this.last = 0;
+  }
+
+  // Returns the message with its time.
+  stamp({ kind, target, message }) {
+    this.last = Math.max(Date.now(), this.last + 1);
+    const timestamp = new Date(this.last).toISOString();
+    this.sent.set(timestamp, { kind, target, type: message.type });
+    if (this.sent.size > remembered) this.sent.delete(this.sent.keys().next().value);
+    return { ...message, timestamp };
+  }
+
+  of({ topic, timestamp, type }) {
+    if (topic) return { kind: "topic", text: topic };
+    const known = this.sent.get(timestamp);
+    if (known?.type !== type) return { kind: "direct", text: "direct" };
+    return { kind: known.kind, text: { user: "you", connection: "this connection", role: `role ${known.target}` }[known.kind] ?? known.kind };
+  }
+}

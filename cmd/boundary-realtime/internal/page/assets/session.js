@@ -4,19 +4,37 @@
 
 const key = "boundary-realtime";
 
+export const list = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
+
 export class Session {
   constructor() {
     const stored = JSON.parse(sessionStorage.getItem(key) ?? "{}");
+    this.user = stored.user ?? "alice";
+    this.roles = stored.roles ?? ["user"];
+    this.topics = stored.topics; // patterns the token is to allow; undefined: every topic
+    this.current = stored.token;
+    this.readAddress();
+  }
+
+  // Takes user, roles, topics and token from the address, and reports whether it
+  // named a user or a token.
+  readAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
-    this.user = given.get("user") ?? stored.user ?? "alice";
-    this.roles = given.get("roles")?.split(",").filter(Boolean) ?? stored.roles ?? ["user"];
-    this.current = given.get("token") ?? (given.has("user") ? undefined : stored.token);
+    if (given.has("user")) {
+      this.user = given.get("user");
+      this.roles = list(given.get("roles") ?? "");
+      this.current = undefined;
+    }
+    if (given.has("user") || given.has("token")) this.topics = given.has("topics") ? list(given.get("topics")) : undefined;
+    if (given.has("token")) this.current = given.get("token");
     history.replaceState(null, "", location.pathname);
     this.keep();
+    return given.has("user") || given.has("token");
   }
 
   keep() {
-    sessionStorage.setItem(key, JSON.stringify({ user: this.user, roles: this.roles, token: this.current }));
+    const { user, roles, topics, current: token } = this;
+    sessionStorage.setItem(key, JSON.stringify({ user, roles, topics, token }));
   }
 
   // The server's word on who we are is better than ours.
@@ -27,7 +45,8 @@ export class Session {
 
   async token(fresh) {
     if (fresh || !this.current) {
-      this.current = (await this.ask({ user: this.user, roles: this.roles })).token;
+      const { user, roles, topics } = this;
+      this.current = (await this.ask({ user, roles, topics })).token;
       this.keep();
     }
     return this.current;
@@ -37,13 +56,17 @@ export class Session {
     this.apiKey = (await this.ask({})).apiKey;
   }
 
+  // Throws an error with the server's text where it refuses, and another one where
+  // it cannot be reached.
   async ask(body) {
     const response = await fetch("/dev/session", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     });
-    if (!response.ok) throw new Error((await response.text()).trim());
+    if (!response.ok) throw new Refused((await response.text()).trim());
     return response.json();
   }
 }
+
+export class Refused extends Error {}
