@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Reason says in one word why a token was refused. The set is small and fixed,
@@ -44,9 +45,10 @@ const (
 var (
 	// ErrUnauthorized matches every refusal of a token.
 	ErrUnauthorized = errors.New("auth: unauthorized")
-	// ErrUnavailable matches a failure to decide: no key set could be fetched
-	// so far. The token may be good; the client should try again.
-	ErrUnavailable = errors.New("auth: no keys to verify with yet")
+	// ErrUnavailable matches a failure to decide: the token's key is not known, and
+	// the key set could not be fetched, or not again so soon. The token may be good;
+	// the client should try again. An UnavailableError may say when.
+	ErrUnavailable = errors.New("auth: the token's key cannot be had just now")
 	// ErrTwoCredentials says that a request carries more than one token.
 	ErrTwoCredentials = errors.New("more than one credential: send the token once, " +
 		"as query parameter, as Authorization header or as subprotocol entry")
@@ -90,6 +92,28 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Is(target error) bool {
 	return target == ErrUnauthorized || target == ErrExpired && e.Reason == ReasonExpired
 }
+
+// UnavailableError says why a token's key cannot be had just now. It matches
+// ErrUnavailable.
+type UnavailableError struct {
+	// RetryAfter is the time until the key set may be fetched again: 30 s at most,
+	// and 0 where it is not known.
+	RetryAfter time.Duration
+	Err        error // the cause, without anything the token holds; may be nil
+}
+
+func (e *UnavailableError) Error() string {
+	if e.Err == nil {
+		return ErrUnavailable.Error()
+	}
+	return ErrUnavailable.Error() + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrUnavailable.
+func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
 
 // ReasonOf returns the reason of an error of this package or of a Verifier: ""
 // for nil, ReasonOther for what is neither.

@@ -8,14 +8,15 @@ type RefusedVector struct {
 	Reason Reason
 }
 
-// ForEachRefusedVector calls f with each vector and a verifier that it is for.
+// ForEachRefusedVector calls f with each vector and a verifier that it is for, whose
+// key set has just been fetched.
 func ForEachRefusedVector(verifier func(Options) *JWT, f func(*JWT, RefusedVector)) {
 	for _, set := range refusedVectors() {
-		o := publishedSet().fill(set.options)
+		o := set.published().fill(set.options)
 		o.Now = clock
 		v := verifier(o)
 		for _, c := range set.vectors {
-			f(v, RefusedVector{set.name + "/" + c.name, c.token, c.reason})
+			f(v, RefusedVector{set.name + "/" + c.name, c.token, set.soon(c)})
 		}
 	}
 }

@@ -31,7 +31,6 @@ type jwks struct {
 	host   string // what of the URL may be logged
 	alg    string
 	client *http.Client
-	now    func() time.Time
 	log    *slog.Logger
 
 	// replaced by fetches, read without lock
@@ -41,6 +40,7 @@ type jwks struct {
 	mu       sync.Mutex
 	fetching chan struct{} // closed when the fetch under way ends; nil: none
 	started  time.Time     // when the last fetch began
+	looked   time.Time     // when the last fetch that succeeded began
 	failure  error         // of the last fetch
 	closed   bool
 
@@ -50,7 +50,7 @@ type jwks struct {
 	wg     sync.WaitGroup
 }
 
-func newJWKS(o Options, now func() time.Time) (*jwks, error) {
+func newJWKS(o Options) (*jwks, error) {
 	u, err := checkURL(o.JWKSURL)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func newJWKS(o Options, now func() time.Time) (*jwks, error) {
 	}
 	// Who can redirect us could choose our keys.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s := &jwks{url: o.JWKSURL, host: u.Host, alg: o.Algorithm, client: &client, now: now, log: o.Log}
+	s := &jwks{url: o.JWKSURL, host: u.Host, alg: o.Algorithm, client: &client, log: o.Log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -116,22 +116,41 @@ func (s *jwks) close() {
 	s.wg.Wait()
 }
 
-// key returns the key with this id, or the only key when kid is empty. It waits
-// for a fetch where there is no set yet, or none that knows the id. When that
-// fetch failed, nobody knows whether the key is good.
-func (s *jwks) key(ctx context.Context, kid string) (*key, error) {
-	if set := s.set.Load(); set.knows(kid) {
-		return set.choose(kid)
+// keys returns the keys that a token may be signed with. It waits for a fetch where
+// there is no set yet, or none that knows the kid. A kid is refused only after a fetch
+// that began since the token came; until then it may have been published a moment ago.
+func (s *jwks) keys(ctx context.Context, h header) ([]*key, error) {
+	if set := s.set.Load(); set.knows(h.kid) {
+		return set.choose(h.kid, h.alg)
 	}
+	came := time.Now()
 	if err := s.refresh(ctx); err != nil {
 		return nil, err
 	}
-	failure := s.lastFailure() // before the set, which may be replaced meanwhile
-	set := s.set.Load()
-	if set == nil || failure != nil && !set.knows(kid) {
-		return nil, fmt.Errorf("%w: fetch key set: %w", ErrUnavailable, failure)
+	looked := s.lookedSince(came) // before the set, which may be replaced meanwhile
+	if set := s.set.Load(); looked || set.knows(h.kid) {
+		return set.choose(h.kid, h.alg)
 	}
-	return set.choose(kid)
+	return nil, s.unavailable()
+}
+
+// lookedSince reports whether a fetch that began at t or later has succeeded.
+func (s *jwks) lookedSince(t time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.looked.Before(t)
+}
+
+func (s *jwks) unavailable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure != nil {
+		return &UnavailableError{Err: detail{fmt.Errorf("fetch key set: %w", s.failure)}}
+	}
+	return &UnavailableError{
+		RetryAfter: max(0, time.Until(s.started.Add(coolDown))),
+		Err:        detail{fmt.Errorf("the key set was fetched less than %v ago, and did not hold it then", coolDown)},
+	}
 }
 
 // refresh waits for the fetch under way, or for a new one unless the last is
@@ -153,9 +172,9 @@ func (s *jwks) refresh(ctx context.Context) error {
 // starts one where the last began at least minAge ago, and returns nil where it
 // did not, or after close.
 func (s *jwks) begin(minAge time.Duration) <-chan struct{} {
-	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	if s.fetching != nil || s.closed || now.Sub(s.started) < minAge {
 		return s.fetching
 	}
@@ -164,17 +183,20 @@ func (s *jwks) begin(minAge time.Duration) <-chan struct{} {
 	s.wg.Go(func() {
 		defer close(done)
 		set, err := s.fetch()
-		s.finish(set, err)
+		s.finish(now, set, err)
 	})
 	return done
 }
 
-func (s *jwks) finish(set *keySet, err error) {
+func (s *jwks) finish(started time.Time, set *keySet, err error) {
 	if err == nil {
 		s.set.Store(set)
 	}
 	s.mu.Lock()
 	s.fetching, s.failure = nil, err
+	if err == nil {
+		s.looked = started
+	}
 	closed := s.closed
 	s.mu.Unlock()
 	if !closed {

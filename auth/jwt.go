@@ -28,11 +28,15 @@ type Options struct {
 	// JWKSURL is where the issuer publishes its key set: https, or http on
 	// loopback. It is fetched in the background, at most 64 KiB within 2 s
 	// without redirects, every 5 minutes, and for a kid it does not know, but
-	// then at most once in 30 s. A fetch that fails changes nothing. Symmetric
-	// and private keys in it are ignored, the latter with an error in the log.
+	// then at most once in 30 s: in the meantime an unknown kid is ErrUnavailable.
+	// A fetch that fails changes nothing. Keys are looked up by kid and algorithm, and
+	// up to 4 that have both in common are tried; a token without kid is for the one
+	// key that has its algorithm. Symmetric and private keys in the set are ignored,
+	// the latter with an error in the log.
 	JWKSURL string
 	// Algorithm is used by the keys it fits, instead of the usual one: HS256,
-	// RS256, ES256 (P-256), ES384, ES512, EdDSA. It chooses HS384 or HS512 for a
+	// RS256, ES256 (P-256), ES384, ES512, EdDSA (or Ed25519, which is the same here;
+	// tokens and keys may use either name). It chooses HS384 or HS512 for a
 	// secret, and RS384, RS512, PS256, PS384 or PS512 for RSA keys.
 	Algorithm string
 
@@ -91,7 +95,7 @@ func (j *JWT) addKeys(o Options) (err error) {
 	}
 	if o.Algorithm != "" && signingMethod(o.Algorithm) == nil {
 		return fmt.Errorf("algorithm %q is not supported, use HS256, HS384, HS512, RS256, RS384, RS512, "+
-			"PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA", o.Algorithm)
+			"PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or Ed25519", o.Algorithm)
 	}
 	if len(o.HMACSecret) > 0 {
 		if j.secret, err = newSecretKey(o.HMACSecret, o.Algorithm); err != nil {
@@ -104,7 +108,7 @@ func (j *JWT) addKeys(o Options) (err error) {
 		}
 	}
 	if o.JWKSURL != "" {
-		if j.remote, err = newJWKS(o, j.now); err != nil {
+		if j.remote, err = newJWKS(o); err != nil {
 			return fmt.Errorf("JWKS URL: %w", err)
 		}
 	}
@@ -151,44 +155,53 @@ func (j *JWT) Verify(ctx context.Context, token string) (*Identity, error) {
 	if err != nil {
 		return nil, refuse(ReasonMalformed, "claims: %w", err)
 	}
-	k, err := j.key(ctx, h)
-	if err != nil {
-		return nil, err
-	}
-	if err := k.verify(s.signed, s.signature); err != nil {
+	if err := j.checkSignature(ctx, h, s); err != nil {
 		return nil, err
 	}
 	return j.policy.identity(claims, s.claims, j.now())
 }
 
-// key returns the key that the token says it is signed with.
-func (j *JWT) key(ctx context.Context, h header) (*key, error) {
-	if signingMethod(h.alg) == nil {
-		return nil, refuse(ReasonAlgorithm, "alg is not one that is supported")
+// checkSignature finds the keys that the token may be signed with, and tries them.
+func (j *JWT) checkSignature(ctx context.Context, h header, s segments) error {
+	switch {
+	case signingMethod(h.alg) == nil:
+		return refuse(ReasonAlgorithm, "alg is not one that is supported")
+	case isHMAC(h.alg):
+		return tryKey(j.secret, h, s)
+	case j.remote == nil, h.kid == "" && j.public.uses(h.alg):
+		return tryKey(j.public, h, s)
 	}
-	k, err := j.candidate(ctx, h)
-	if err != nil {
-		return nil, err
+	keys, err := j.remote.keys(ctx, h)
+	if err == nil {
+		return tryKeys(keys, s)
 	}
-	if !k.uses(h.alg) {
-		return nil, refuse(ReasonAlgorithm, "alg is not that of the key")
+	if !j.public.uses(h.alg) {
+		return err
 	}
-	return k, nil
+	// A key that is configured has no id, so the token may be signed with it.
+	own := j.public.verify(s.signed, s.signature)
+	if own == nil || errors.Is(err, ErrUnauthorized) {
+		return own
+	}
+	return err
 }
 
-// candidate may return nil: no key of the kind.
-func (j *JWT) candidate(ctx context.Context, h header) (*key, error) {
-	switch {
-	case isHMAC(h.alg):
-		return j.secret, nil
-	case j.remote == nil, h.kid == "" && j.public != nil:
-		return j.public, nil
+// tryKey verifies with a key that is configured; nil: there is none.
+func tryKey(k *key, h header, s segments) error {
+	if !k.uses(h.alg) {
+		return refuse(ReasonAlgorithm, "alg is not that of the key")
 	}
-	k, err := j.remote.key(ctx, h.kid)
-	if err != nil && j.public.uses(h.alg) {
-		return j.public, nil
+	return k.verify(s.signed, s.signature)
+}
+
+// tryKeys returns nil when one of keys verifies.
+func tryKeys(keys []*key, s segments) (err error) {
+	for _, k := range keys {
+		if err = k.verify(s.signed, s.signature); err == nil {
+			return nil
+		}
 	}
-	return k, err
+	return err
 }
 
 // Close ends the fetching of keys and waits until no goroutine is left. Verify

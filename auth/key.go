@@ -38,12 +38,21 @@ func (k *key) verify(signed string, signature []byte) error {
 }
 
 // uses is false for a nil key.
-func (k *key) uses(alg string) bool { return k != nil && k.method.Alg() == alg }
+func (k *key) uses(alg string) bool { return k != nil && k.method.Alg() == usualName(alg) }
+
+// usualName returns EdDSA for Ed25519, which is its name for the one curve that we
+// know (RFC 9864, section 2.2), and any other name as it is.
+func usualName(alg string) string {
+	if alg == "Ed25519" {
+		return "EdDSA"
+	}
+	return alg
+}
 
 // signingMethod returns nil for an algorithm that is not supported; "none" is
 // not.
 func signingMethod(alg string) jwt.SigningMethod {
-	switch alg {
+	switch alg := usualName(alg); alg {
 	case "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
 		"ES256", "ES384", "ES512", "EdDSA":
 		return jwt.GetSigningMethod(alg)

@@ -16,6 +16,10 @@ type keySet struct {
 	leaked  bool // one of them was a private key
 }
 
+// maxSameKid bounds the keys of a set that have one id and one algorithm: a token is
+// tried with each of them.
+const maxSameKid = 4
+
 // errLeaked is about a private key in a set that everybody can read, and sign with.
 var errLeaked = errors.New("a private key")
 
@@ -35,7 +39,7 @@ func parseKeySet(data []byte, alg string) (*keySet, error) {
 	set := &keySet{}
 	for _, entry := range *document.Keys {
 		k, err := parseJWK(entry, alg)
-		if err != nil || k.id != "" && set.find(k.id) != nil {
+		if err != nil || k.id != "" && len(set.find(k.id, k.method.Alg())) == maxSameKid {
 			set.ignored++
 			set.leaked = set.leaked || errors.Is(err, errLeaked)
 			continue
@@ -82,27 +86,34 @@ func algorithmFor(m jwkset.JWKMarshal, configured string) string {
 	return string(m.ALG)
 }
 
-func (s *keySet) find(kid string) *key {
-	if i := slices.IndexFunc(s.keys, func(k *key) bool { return k.id == kid }); i >= 0 {
-		return s.keys[i]
+// find returns the keys with this algorithm and this id, or any where kid is empty.
+func (s *keySet) find(kid, alg string) (found []*key) {
+	for _, k := range s.keys {
+		if (kid == "" || k.id == kid) && k.uses(alg) {
+			found = append(found, k)
+		}
 	}
-	return nil
+	return found
 }
 
 // knows reports whether the set has a key with this id, or none is asked for. A
 // nil set knows nothing.
-func (s *keySet) knows(kid string) bool { return s != nil && (kid == "" || s.find(kid) != nil) }
+func (s *keySet) knows(kid string) bool {
+	return s != nil && (kid == "" || slices.ContainsFunc(s.keys, func(k *key) bool { return k.id == kid }))
+}
 
-// choose returns the key for a token that names kid, or names none.
-func (s *keySet) choose(kid string) (*key, error) {
-	if kid == "" {
-		if len(s.keys) != 1 {
-			return nil, refuse(ReasonKey, "the token has no kid and the key set has %d keys", len(s.keys))
-		}
-		return s.keys[0], nil
+// choose returns the keys that a token may be signed with: those that have its
+// algorithm and its kid (RFC 7517, section 4.5). A token without kid is for the one key
+// that has its algorithm.
+func (s *keySet) choose(kid, alg string) ([]*key, error) {
+	found := s.find(kid, alg)
+	switch {
+	case len(s.keys) == 0 || !s.knows(kid):
+		return nil, refuse(ReasonKey, "no key has the token's kid")
+	case len(found) == 0:
+		return nil, refuse(ReasonAlgorithm, "alg is not that of the key")
+	case kid == "" && len(found) > 1:
+		return nil, refuse(ReasonKey, "the token has no kid, and %d keys have its alg", len(found))
 	}
-	if k := s.find(kid); k != nil {
-		return k, nil
-	}
-	return nil, refuse(ReasonKey, "no key has the token's kid")
+	return found, nil
 }
