@@ -121,6 +121,7 @@ func (s *shard) inspect(t *task) {
 		}
 	}
 	v.lists()
+	v.expect(v.rests == len(s.rests), "%d rests are kept, of which connections know %d", len(s.rests), v.rests)
 	t.arg.(chan []error) <- v.problems
 }
 
@@ -129,6 +130,7 @@ type inspection struct {
 	shard    *shard
 	joined   map[*list]int // how many connections say that they are in a list
 	wakes    map[entry]bool
+	rests    int // how many connections say that they have one
 	problems []error
 }
 
@@ -172,6 +174,27 @@ func (v *inspection) connection(slot int32, c *Conn) {
 		v.backlog(slot, c.out)
 	}
 	v.memberships(slot, c)
+	v.calls(slot, c)
+}
+
+// calls checks what waits for a connection's handler, and behind that.
+func (v *inspection) calls(slot int32, c *Conn) {
+	if c.flags&flagRest != 0 {
+		v.rests++
+		n := len(v.shard.rests[c])
+		v.expect(n > 0 && n <= max(readBuffer, readSize) && c.flags&flagPaused != 0 && c.flags&flagDeaf == 0 && c.state <= open,
+			"slot %d has a rest of %d bytes in state %d with flags %b", slot, n, c.state, c.flags)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mail == nil {
+		return
+	}
+	size := 0
+	for _, m := range c.mail.queue {
+		size += len(m.data)
+	}
+	v.expect(c.mail.octets == size, "the call queue of slot %d counts %d bytes and has %d", slot, c.mail.octets, size)
 }
 
 func (v *inspection) backlog(slot int32, b *backlog) {

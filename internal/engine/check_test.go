@@ -34,6 +34,10 @@ func TestConsistencyCheckFinds(t *testing.T) {
 		{"slot lost", func(_ *Engine, c *Conn) { c.shard.slots = append(c.shard.slots, slot{fd: -1}) }, "neither free nor in use"},
 		{"seen", func(_ *Engine, c *Conn) { c.shard.slots[c.slot].seen += 9 }, "has seen fanout"},
 		{"backlog", func(_ *Engine, c *Conn) { c.out = &backlog{size: 5} }, "counts 5 octets and has 0"},
+		{"rest of no connection", func(_ *Engine, c *Conn) { c.shard.rests[c] = []byte("x") }, "1 rests are kept, of which connections know 0"},
+		{"rest without bytes", func(_ *Engine, c *Conn) { c.flags |= flagRest | flagPaused }, "has a rest of 0 bytes"},
+		{"rest that is read past", func(_ *Engine, c *Conn) { c.flags |= flagRest; c.shard.rests[c] = []byte("x") }, "has a rest of 1 bytes"},
+		{"call queue", func(_ *Engine, c *Conn) { c.mail = &mailbox{octets: 3} }, "counts 3 bytes and has 0"},
 		{"written past the end", func(_ *Engine, c *Conn) { c.out = &backlog{off: 1, size: -1} }, "written past its end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -60,15 +64,17 @@ func TestConsistencyCheckFinds(t *testing.T) {
 // that the engine can end.
 func corrupt(e *Engine, c *Conn, change func(*Engine, *Conn)) (undo func()) {
 	var conn struct {
-		slot int32
-		wake tick
-		out  *backlog
+		slot  int32
+		wake  tick
+		out   *backlog
+		flags uint16
+		mail  *mailbox
 	}
 	var lists []list
 	var names []string
 	var slots []slot
 	do(c.shard, func() {
-		conn.slot, conn.wake, conn.out = c.slot, c.wake, c.out
+		conn.slot, conn.wake, conn.out, conn.flags, conn.mail = c.slot, c.wake, c.out, c.flags, c.mail
 		slots = append(slots, c.shard.slots...)
 		for _, m := range c.groups {
 			kept := *m.list
@@ -79,7 +85,8 @@ func corrupt(e *Engine, c *Conn, change func(*Engine, *Conn)) (undo func()) {
 	})
 	return func() {
 		do(c.shard, func() {
-			c.slot, c.wake, c.out = conn.slot, conn.wake, conn.out
+			c.slot, c.wake, c.out, c.flags, c.mail = conn.slot, conn.wake, conn.out, conn.flags, conn.mail
+			delete(c.shard.rests, c)
 			c.shard.slots, c.shard.free = slots, nil
 			for i, m := range c.groups {
 				*m.list, m.list.group.name = lists[i], names[i]

@@ -31,7 +31,7 @@ func (s *shard) attach(t *task) {
 	}
 	s.schedulePing(c)
 	if len(a.buffered) > 0 {
-		s.feed(c, a.buffered)
+		s.feed(c, a.buffered, owned)
 	}
 }
 
@@ -118,6 +118,26 @@ func (s *shard) closeGently(t *task) {
 	s.conclude(c) // the peer may have said its own already
 }
 
+// fail ends a connection for what its handler's goroutine found in a message:
+// the calls before it have been made, those behind it are not.
+func (c *Conn) fail(end ending) {
+	if c.retire(end.code, end.reason, true) {
+		c.shard.post(task{run: (*shard).failed, conn: c, arg: &end})
+	}
+}
+
+func (s *shard) failed(t *task) {
+	c, end := t.conn, t.arg.(*ending)
+	if c.state > open {
+		return // it broke meanwhile
+	}
+	delete(s.ends, c) // the peer ended it behind that message
+	c.flags &^= flagEnding
+	s.settle(c)
+	s.sayClose(c, end.code, end.reason)
+	s.hangUp(c)
+}
+
 // closeNow ends a connection for something the loop found. What arrives from
 // here on is discarded.
 func (s *shard) closeNow(c *Conn, code uint16, reason string) {
@@ -128,7 +148,8 @@ func (s *shard) closeNow(c *Conn, code uint16, reason string) {
 
 // hangUp ends our side as soon as the close frame is written.
 func (s *shard) hangUp(c *Conn) {
-	c.flags |= flagDeaf | flagShutOnFlush
+	s.deafen(c)
+	c.flags |= flagShutOnFlush
 	if c.state == closing && c.out == nil {
 		s.shut(c)
 	}
@@ -176,7 +197,8 @@ func (s *shard) shut(c *Conn) {
 	if c.state == gone {
 		return
 	}
-	c.flags = c.flags&^flagShutOnFlush | flagDeaf
+	s.deafen(c)
+	c.flags &^= flagShutOnFlush
 	if c.options&optTransport != 0 {
 		s.doom(c)
 		return
@@ -197,7 +219,7 @@ func (s *shard) shut(c *Conn) {
 func (s *shard) doom(c *Conn) { s.doomWith(c, socket.CloseAbnormal) }
 
 func (s *shard) doomWith(c *Conn, code uint16) {
-	if c.state == gone {
+	if c.state == gone || s.outlive(c) {
 		return
 	}
 	s.slots[c.slot].fd = -1
@@ -231,6 +253,7 @@ func (s *shard) bury(c *Conn) {
 	c.in = socket.Reader{}
 	delete(s.busy, c)
 	delete(s.ends, c)
+	s.takeRest(c)
 	if c.offLoop != nil {
 		c.offLoop.close(s.engine)
 	} else {

@@ -103,6 +103,8 @@ const (
 	flagDeaf                    // what arrives is discarded
 	flagPingWaits               // off the loop: no writer has taken the ping yet
 	flagEnding                  // the peer has ended; the handler is behind
+	flagRest                    // shard.rests has bytes that were read and not fed
+	flagBroken                  // the socket has failed; the rest is still to be fed
 )
 
 // ID returns the connection's id.

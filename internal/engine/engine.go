@@ -50,7 +50,8 @@ type Engine struct {
 	open          atomic.Int64  // connections whose socket is not closed yet
 	subscriptions atomic.Int64
 
-	evicting sync.Mutex // held while a connection too many is sought
+	evicting  sync.Mutex    // held while a connection too many is sought
+	inflating chan struct{} // has an entry for each message that is being inflated
 
 	sockets sync.WaitGroup // the same as open, to be waited for
 	workers sync.WaitGroup // mailboxes, readers, writers, pollers
@@ -64,8 +65,9 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
-		reader: socket.Config{MaxMessage: cfg.MaxMessage},
+		reader: socket.Config{MaxMessage: cfg.MaxMessage, KeepDeflated: true},
 		index:  newIndex(cfg.Topics), start: time.Now(),
+		inflating: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the others
 	}
 	for range cfg.Shards {
 		s := newShard(e)

@@ -5,7 +5,6 @@ import (
 
 	"boundary-app.org/realtime/internal/poll"
 	"boundary-app.org/realtime/internal/socket"
-	"boundary-app.org/realtime/wire"
 )
 
 // readable reads once: a level-triggered poller tells again while there is more,
@@ -22,7 +21,7 @@ func (s *shard) readable(c *Conn) {
 	case err != nil, n == 0:
 		s.doom(c)
 	default:
-		s.feed(c, s.buf[:n])
+		s.feed(c, s.buf[:n], shared)
 	}
 }
 
@@ -39,10 +38,15 @@ func (s *shard) lastWords(c *Conn) bool {
 	return true
 }
 
-// feed works through what arrived on a connection.
-func (s *shard) feed(c *Conn, data []byte) {
+// feed works through what arrived on a connection. When the handler's queue has
+// become full, what is left of data is kept for later.
+func (s *shard) feed(c *Conn, data []byte, of owner) {
 	deflate := c.options&optDeflate != 0
 	for c.flags&flagDeaf == 0 {
+		if c.flags&flagPaused != 0 {
+			s.keepRest(c, data, of)
+			return
+		}
 		ev, rest, err := c.in.Next(&s.engine.reader, deflate, data)
 		if ev.Progress {
 			s.heard(c)
@@ -75,11 +79,11 @@ func (s *shard) heard(c *Conn) {
 func (s *shard) handle(c *Conn, ev socket.Event) {
 	switch ev.Kind {
 	case socket.Message:
-		if c.state <= open && s.mayReceive(c) {
+		if c.state <= open && s.mayReceive(c, cost(len(ev.Data))) {
 			s.receive(c, ev)
 		}
 	case socket.Ping:
-		if c.state <= open && s.mayReceive(c) {
+		if c.state <= open && s.mayReceive(c, 1) {
 			s.settle(c)
 			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 		}
@@ -99,7 +103,8 @@ type peerEnd struct {
 // before it, after CloseTimeout at the latest. Nothing more is read meanwhile.
 func (s *shard) behindMail(c *Conn, end peerEnd) {
 	s.ends[c] = end
-	c.flags = c.flags&^flagPinged | flagDeaf | flagEnding
+	c.flags = c.flags&^flagPinged | flagEnding
+	s.deafen(c)
 	if c.state > open {
 		s.conclude(c)
 		return
@@ -146,61 +151,21 @@ func (s *shard) receive(c *Conn, ev socket.Event) {
 	if !ev.Owned {
 		data = append([]byte(nil), data...)
 	}
-	if c.deliver(mail{data: data, text: ev.Op == socket.OpText}) {
+	if c.deliver(mail{data: data, text: ev.Op == socket.OpText, deflated: ev.Deflated}) {
 		s.pause(c)
-	}
-}
-
-// mayReceive takes one from the connection's allowance, which refills with time.
-func (s *shard) mayReceive(c *Conn) bool {
-	cfg := &s.engine.cfg
-	if cfg.Rate <= 0 {
-		return true
-	}
-	now := s.tick()
-	earned := float32(cfg.Rate * float64(now-c.credited) * tickLength.Seconds())
-	c.credit = min(c.credit+earned, float32(cfg.Burst))
-	c.credited = now
-	if c.credit < 1 {
-		s.closeNow(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
-		return false
-	}
-	c.credit--
-	return true
-}
-
-// pause stops reading a connection until its handler has caught up: the
-// client's own TCP window then holds it back.
-func (s *shard) pause(c *Conn) {
-	if c.flags&flagPaused != 0 {
-		return
-	}
-	c.flags |= flagPaused
-	s.rewatch(c)
-}
-
-func (s *shard) resume(t *task) {
-	if t.conn.state != gone && t.conn.flags&flagEnding == 0 {
-		s.unpause(t.conn)
-	}
-}
-
-func (s *shard) unpause(c *Conn) {
-	if c.flags&flagPaused == 0 {
-		return
-	}
-	c.flags &^= flagPaused
-	s.rewatch(c)
-	if c.offLoop != nil {
-		c.offLoop.readOn()
 	}
 }
 
 // violated ends a connection whose peer broke the protocol (RFC 6455 7.1.7).
 func (s *shard) violated(c *Conn, err error) {
+	s.behindMail(c, peerEnd{violation(err), true})
+}
+
+// violation returns how a connection ends for an error of the socket package.
+func violation(err error) ending {
 	var violation *socket.ProtocolError
 	if !errors.As(err, &violation) {
 		violation = &socket.ProtocolError{Code: socket.CloseProtocol, Text: err.Error()}
 	}
-	s.behindMail(c, peerEnd{ending{violation.Code, violation.Text}, true})
+	return ending{violation.Code, violation.Text}
 }

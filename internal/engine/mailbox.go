@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime"
 	"slices"
 
 	"boundary-app.org/realtime/internal/socket"
@@ -31,10 +32,11 @@ func (b *mailbox) makeRoom() {
 
 // mail is one call of the handler.
 type mail struct {
-	data []byte
-	text bool
-	end  *ending // the call is Closed
-	then *task   // no call, but something for the loop to do
+	data     []byte
+	text     bool
+	deflated bool    // data has to be inflated first
+	end      *ending // the call is Closed
+	then     *task   // no call, but something for the loop to do
 }
 
 // deliver puts a call into the queue and sees to it that it is made. It returns
@@ -70,9 +72,9 @@ func (c *Conn) postBehindMail(t task) {
 	c.mail.queue = append(c.mail.queue, mail{then: &t})
 }
 
-// discard drops the calls that wait. Called under c.mu.
+// discard drops the messages that wait. Called under c.mu.
 func (b *mailbox) discard() {
-	b.queue = slices.DeleteFunc(b.queue, func(m mail) bool { return m.then == nil })
+	b.queue = slices.DeleteFunc(b.queue, func(m mail) bool { return m.then == nil && m.end == nil })
 	b.octets = 0
 }
 
@@ -122,9 +124,41 @@ func (c *Conn) workMail() {
 		case m.end != nil:
 			c.handler.Closed(m.end.code, m.end.reason)
 		default:
-			c.handler.Receive(m.text, m.data)
+			c.hand(m)
 		}
 	}
+}
+
+// hand gives the handler a message. One that came compressed is inflated only
+// here, off the loop, so that it waits in its short form and costs no other
+// connection of the shard its turn.
+func (c *Conn) hand(m mail) {
+	if m.deflated {
+		data, err := c.inflate(m)
+		if err != nil {
+			c.fail(violation(err))
+			return
+		}
+		m.data = data
+	}
+	c.handler.Receive(m.text, m.data)
+}
+
+// inflate waits for a turn to inflate a message, of which the engine gives out
+// few at a time, and charges the connection for the size that comes out.
+func (c *Conn) inflate(m mail) ([]byte, error) {
+	e, op := c.shard.engine, socket.OpBinary
+	if m.text {
+		op = socket.OpText
+	}
+	e.inflating <- struct{}{}
+	defer func() { <-e.inflating }()
+	runtime.Gosched() // turns can follow each other without an end, on this processor
+	data, err := socket.Inflate(&e.reader, op, m.data)
+	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.cfg.Rate > 0 {
+		c.shard.post(task{run: (*shard).charge, conn: c, arg: more})
+	}
+	return data, err
 }
 
 func (c *Conn) nextMail() (m mail, ok bool) {

@@ -71,11 +71,14 @@ func (o *offLoop) read(c *Conn, l *netLink) {
 			c.shard.post(task{run: (*shard).park, conn: c})
 			return
 		}
-		c.shard.post(task{run: (*shard).delivered, conn: c, arg: delivery{buf[:n], err}})
-		if err != nil {
-			return
+		if n > 0 {
+			c.shard.post(task{run: (*shard).delivered, conn: c, arg: delivery{data: buf[:n]}})
+			if _, ok := <-o.more; !ok {
+				return
+			}
 		}
-		if _, ok := <-o.more; !ok {
+		if err != nil { // which comes behind the data also where the handler is behind
+			c.shard.post(task{run: (*shard).delivered, conn: c, arg: delivery{err: err}})
 			return
 		}
 	}
@@ -128,7 +131,7 @@ func (s *shard) delivered(t *task) {
 		return
 	}
 	c.offLoop.idle = true
-	s.feed(c, d.data)
+	s.feed(c, d.data, owned)
 	switch {
 	case d.err != nil && s.lastWords(c): // there is no reader any more
 	case d.err != nil:

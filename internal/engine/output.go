@@ -235,7 +235,7 @@ func (s *shard) arm(c *Conn, on bool) {
 
 // rewatch tells the poller what a connection waits for now.
 func (s *shard) rewatch(c *Conn) {
-	if c.fd < 0 {
+	if c.fd < 0 || c.flags&flagBroken != 0 {
 		return
 	}
 	token := poll.Token{Slot: c.slot, Generation: c.generation}

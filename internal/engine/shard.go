@@ -39,6 +39,7 @@ type shard struct {
 	wheel   wheel
 	busy    map[*Conn]busy    // connections that owe a pong behind other data
 	ends    map[*Conn]peerEnd // what peers have ended whose handlers are behind
+	rests   map[*Conn][]byte  // bytes that were read while the handler was behind
 	now     time.Time
 	serial  int32 // generation of the newest connection
 	stopped bool
@@ -103,6 +104,7 @@ func newShard(e *Engine) *shard {
 		now:     e.start,
 		busy:    map[*Conn]busy{},
 		ends:    map[*Conn]peerEnd{},
+		rests:   map[*Conn][]byte{},
 		scratch: make([]byte, 0, scratchSize),
 		ready:   make(chan []poll.Event),
 		handled: make(chan struct{}),

@@ -130,6 +130,12 @@ func (s *shard) look(e entry) {
 			s.doom(c)
 			return
 		}
+	case c.flags&flagBroken != 0:
+		if now >= c.due {
+			s.takeRest(c)
+			s.doom(c)
+			return
+		}
 	case c.flags&flagEnding != 0:
 		if now >= c.due {
 			s.conclude(c)

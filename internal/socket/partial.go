@@ -139,7 +139,9 @@ func (p *partial) endMessage(cfg *Config) (Event, error) {
 	op := p.op
 	p.op = 0
 	if p.compressed {
-		return inflatedEvent(cfg, op, p.data)
+		ev, err := deflatedEvent(cfg, op, p.data)
+		ev.Owned = true
+		return ev, err
 	}
 	if op == OpText && p.valid < len(p.data) {
 		return Event{}, dataError("text ends inside a rune")

@@ -24,6 +24,9 @@ type Config struct {
 	// MaxInflated is the limit of a compressed message after inflation, in octets.
 	// Zero or less is MaxMessage.
 	MaxInflated int
+	// KeepDeflated leaves compressed messages as they came: their events are
+	// Deflated, and the caller inflates them with [Inflate], when and where it likes.
+	KeepDeflated bool
 }
 
 func (c *Config) wireLimit() int {
@@ -60,6 +63,8 @@ type Event struct {
 	// Owned says that Data belongs to the caller. Otherwise Data aliases the input of Next and is
 	// valid until that is overwritten.
 	Owned bool
+	// Deflated says that Data is a Message's compressed form, see Config.KeepDeflated.
+	Deflated bool
 	// Progress says that at least one frame came to its end in this call; it is always true when
 	// Kind is not None. A deadline against peers that trickle octets moves on this alone.
 	Progress bool
@@ -137,7 +142,7 @@ func readWhole(cfg *Config, deflate bool, in []byte) (ev Event, rest []byte, err
 	case h.op.control():
 		ev, err = controlEvent(h.op, payload)
 	case h.rsv1:
-		ev, err = inflatedEvent(cfg, h.op, payload)
+		ev, err = deflatedEvent(cfg, h.op, payload)
 	case h.op == OpText && !utf8.Valid(payload):
 		err = dataError("text is not UTF-8")
 	default:
@@ -146,15 +151,31 @@ func readWhole(cfg *Config, deflate bool, in []byte) (ev Event, rest []byte, err
 	return ev, rest, err
 }
 
-func inflatedEvent(cfg *Config, op Opcode, payload []byte) (Event, error) {
-	data, err := inflate(payload, cfg.inflatedLimit())
+// deflatedEvent returns a message that travelled compressed, inflated unless the
+// caller keeps it as it is.
+func deflatedEvent(cfg *Config, op Opcode, payload []byte) (Event, error) {
+	if cfg.KeepDeflated {
+		return Event{Kind: Message, Op: op, Data: payload, Deflated: true, Progress: true}, nil
+	}
+	data, err := Inflate(cfg, op, payload)
 	if err != nil {
 		return Event{}, err
 	}
-	if op == OpText && !utf8.Valid(data) {
-		return Event{}, dataError("text is not UTF-8")
-	}
 	return Event{Kind: Message, Op: op, Data: data, Owned: true, Progress: true}, nil
+}
+
+// Inflate returns the message of which payload is the compressed form: the Data of
+// a Deflated event. The result belongs to the caller; payload is not changed. An
+// error is always a [*ProtocolError]: the message breaks the protocol, or the limit.
+func Inflate(cfg *Config, op Opcode, payload []byte) ([]byte, error) {
+	data, err := inflate(payload, cfg.inflatedLimit())
+	if err != nil {
+		return nil, err
+	}
+	if op == OpText && !utf8.Valid(data) {
+		return nil, dataError("text is not UTF-8")
+	}
+	return data, nil
 }
 
 func controlEvent(op Opcode, body []byte) (Event, error) {

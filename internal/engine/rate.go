@@ -1,0 +1,34 @@
+package engine
+
+import "boundary-app.org/realtime/wire"
+
+// chargedSize is how many bytes of a message count as one message of the rate.
+const chargedSize = 2 << 10
+
+// cost returns as how many messages of the rate a message of a size counts: as
+// one for every chargedSize bytes that it has begun, and as one at least.
+func cost(size int) int { return max(1, (size+chargedSize-1)/chargedSize) }
+
+// mayReceive takes a cost from the connection's allowance, which refills with
+// time. Any allowance left pays for a message of any size: what is missing is a
+// debt, and the next message finds no allowance until time has paid it.
+func (s *shard) mayReceive(c *Conn, cost int) bool {
+	cfg := &s.engine.cfg
+	if cfg.Rate <= 0 {
+		return true
+	}
+	now := s.tick()
+	earned := float32(cfg.Rate * float64(now-c.credited) * tickLength.Seconds())
+	c.credit = min(c.credit+earned, float32(cfg.Burst))
+	c.credited = now
+	if c.credit < 1 {
+		s.closeNow(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
+		return false
+	}
+	c.credit -= float32(cost)
+	return true
+}
+
+// charge takes from a connection's allowance what a message has turned out to
+// cost once it was inflated.
+func (s *shard) charge(t *task) { t.conn.credit -= float32(t.arg.(int)) }

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"boundary-app.org/realtime/internal/socket"
+)
+
+// A message counts as one for every 2 KiB that it has begun, as it is inflated.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]int{0: 1, 1: 1, 2048: 1, 2049: 2, 4096: 2, 4097: 3, 64 << 10: 32} {
+		if got := cost(size); got != want {
+			t.Errorf("%d bytes count as %d messages, want %d", size, got, want)
+		}
+	}
+}
+
+// A message of any size is taken while any allowance is left, and the next one
+// only when time has paid for it.
+func TestRateCountsBytes(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("x", 20<<10) // counts as 10
+	for name, frame := range map[string][]byte{"plain": fromClient(socket.OpText, text), "compressed": compressed(text)} {
+		for way, connect := range ways {
+			t.Run(name+", "+way, func(t *testing.T) {
+				t.Parallel()
+				e := newEngine(t, func(c *Config) { c.Rate, c.Burst = 1e-6, 15 })
+				k, client := collect(t, e, connect, nil)
+				close(k.gate)
+				k.Open(nil)
+				for i, left := range []float32{5, -5} {
+					if _, err := client.Write(frame); err != nil {
+						t.Fatal(err)
+					}
+					within(t, "the message is charged", func() (charged bool) {
+						do(k.shard, func() { charged = k.credit < left+1 })
+						return charged
+					})
+					if k.Retired() {
+						t.Fatalf("closed for message %d", i)
+					}
+				}
+				_, _ = client.Write(fromClient(socket.OpText, "x"))
+				if frames := framesOf(t, client); len(frames) != 1 || frames[0][:5] != "88 \x0f\xad" {
+					t.Errorf("got %q, want a close frame with 4013", frames)
+				}
+				if end := <-k.ended; end.code != 4013 || len(k.got) != 2 {
+					t.Errorf("%d messages came, then %d", len(k.got), end.code)
+				}
+			})
+		}
+	}
+}
+
+// Without a rate nothing is counted.
+func TestNoRate(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, nil)
+	k, client := collect(t, e, tcpPair, nil)
+	close(k.gate)
+	k.Open(nil)
+	for range 100 {
+		_, _ = client.Write(compressed(strings.Repeat("x", 60<<10)))
+	}
+	_, _ = client.Write(fromClient(socket.OpClose, "\x03\xe8"))
+	if end := <-k.ended; end.code != 1000 || len(k.got) != 100 {
+		t.Errorf("%d messages came, then %d", len(k.got), end.code)
+	}
+}

@@ -1,0 +1,102 @@
+package engine
+
+import "bytes"
+
+// A connection is paused while its handler's queue is full. What was read before
+// and not fed, its rest, waits in shard.rests: at most one read of the socket, or
+// what came with the handshake. A connection with a rest is paused, its state is
+// at most open, and nothing more is read from it, so that the rest is fed first
+// when the handler has caught up.
+
+// owner says whose the memory is that feed gets.
+type owner bool
+
+const (
+	shared owner = false // the loop's: the next read overwrites it
+	owned  owner = true  // nobody else's until the connection is read again
+)
+
+// keepRest keeps what is to be fed when the handler has caught up.
+func (s *shard) keepRest(c *Conn, data []byte, of owner) {
+	if len(data) == 0 {
+		return
+	}
+	if of == shared {
+		data = bytes.Clone(data)
+	}
+	s.rests[c] = data
+	c.flags |= flagRest
+}
+
+// takeRest returns a connection's rest, which it has no more.
+func (s *shard) takeRest(c *Conn) []byte {
+	if c.flags&flagRest == 0 {
+		return nil
+	}
+	rest := s.rests[c]
+	delete(s.rests, c)
+	c.flags &^= flagRest
+	return rest
+}
+
+// deafen has everything that a connection sends from here on discarded.
+func (s *shard) deafen(c *Conn) {
+	c.flags |= flagDeaf
+	s.takeRest(c)
+}
+
+// pause stops reading a connection until its handler has caught up: the
+// client's own TCP window then holds it back.
+func (s *shard) pause(c *Conn) {
+	if c.flags&flagPaused != 0 {
+		return
+	}
+	c.flags |= flagPaused
+	s.rewatch(c)
+}
+
+func (s *shard) resume(t *task) {
+	if t.conn.state != gone && t.conn.flags&flagEnding == 0 {
+		s.unpause(t.conn)
+	}
+}
+
+// unpause feeds a connection's rest and, unless the handler's queue is full
+// again, reads on.
+func (s *shard) unpause(c *Conn) {
+	if c.flags&flagPaused == 0 {
+		return
+	}
+	c.flags &^= flagPaused
+	s.feed(c, s.takeRest(c), owned)
+	switch {
+	case c.state == gone:
+	case c.flags&flagBroken != 0:
+		if c.flags&flagRest == 0 {
+			s.doom(c)
+		}
+	case c.flags&flagPaused == 0:
+		s.rewatch(c)
+		if c.offLoop != nil {
+			c.offLoop.readOn()
+		}
+	}
+}
+
+// outlive keeps a connection whose socket has failed until its handler has had
+// the rest, for CloseTimeout at most. It returns false where there is none.
+func (s *shard) outlive(c *Conn) bool {
+	if c.flags&flagRest == 0 || s.stopped {
+		return false
+	}
+	if c.flags&flagBroken != 0 {
+		return true
+	}
+	c.flags = c.flags&^flagPinged | flagBroken | flagArmed // nothing is written any more
+	s.slots[c.slot].fd = -1
+	if c.fd >= 0 {
+		_ = s.poller.Remove(int(c.fd)) // it would report the failure again and again
+	}
+	s.expire(c, s.engine.cfg.CloseTimeout)
+	return true
+}
