@@ -310,14 +310,18 @@ func (s *shard) adopt(conn net.Conn) (fd int, ok bool) {
 // below returns the descriptor that can be polled for a TLS connection, or -1.
 func (s *shard) below(conn net.Conn) (fd int) {
 	secure, ok := conn.(*tls.Conn)
-	if !ok || !poll.Takes(secure.NetConn()) {
+	if !ok {
+		return -1
+	}
+	base := poll.Bare(secure.NetConn())
+	if !poll.Takes(base) {
 		return -1
 	}
 	s.startPoller()
 	if s.poller == nil {
 		return -1
 	}
-	return poll.Descriptor(secure.NetConn())
+	return poll.Descriptor(base)
 }
 
 // startPoller runs for the first descriptor; a shard without any has no poller,

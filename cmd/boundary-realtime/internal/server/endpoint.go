@@ -6,11 +6,14 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
 )
 
 // endpoint is a listener and the HTTP server on it.
 type endpoint struct {
-	listener net.Listener
+	listener net.Listener // edge, or TLS on it
+	edge     *edge.Listener
 	http     http.Server
 	scheme   string
 }
@@ -20,24 +23,35 @@ const (
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 30 * time.Second
 	idleTimeout    = time.Minute
-	maxHeader      = 16<<10 - 4096 // net/http allows 4096 octets more than it is told
+	answerTime     = 30 * time.Second
+	headerSize     = 16 << 10
 	stopTimeout    = 5 * time.Second
 )
 
-func listen(address string, log *slog.Logger) (*endpoint, error) {
+func listen(address string, figures *edge.Figures, log *slog.Logger) (*endpoint, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{listener: listener, scheme: "http"}
-	e.http.ReadHeaderTimeout = headerTimeout
+	return newEndpoint(listener, figures, log), nil
+}
+
+func newEndpoint(listener net.Listener, figures *edge.Figures, log *slog.Logger) *endpoint {
+	guarded := edge.NewListener(listener, edge.Options{
+		HeaderSize: headerSize, HeaderTimeout: headerTimeout, AnswerTime: answerTime, Figures: figures, Log: log,
+	})
+	e := &endpoint{listener: guarded, edge: guarded, scheme: "http"}
 	e.http.ReadTimeout = requestTimeout
 	e.http.IdleTimeout = idleTimeout
-	e.http.MaxHeaderBytes = maxHeader
-	e.http.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	e.http.Protocols = new(http.Protocols)
 	e.http.Protocols.SetHTTP1(true) // a WebSocket takes over its connection, and one of HTTP/2 cannot be had
-	return e, nil
+	return e
+}
+
+// handle sets the handler.
+func (e *endpoint) handle(handler http.Handler) {
+	e.http.Handler = handler
+	e.edge.Watch(&e.http)
 }
 
 func (e *endpoint) url() string { return e.scheme + "://" + e.listener.Addr().String() }

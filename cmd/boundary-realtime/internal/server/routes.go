@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"boundary-app.org/realtime/api"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
 )
 
 // publicHandler answers clients, back ends and load balancers.
@@ -17,7 +18,7 @@ func (s *Server) publicHandler(apiKeys []string) http.Handler {
 		s.dev.addRoutes(mux)
 		sockets = loopbackPages(sockets)
 	}
-	mux.Handle("/ws", sockets)
+	mux.Handle("/ws", edge.TakeOver(sockets))
 	calls := api.New(s.svc, api.Options{Keys: apiKeys, Log: s.log})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect what it finds unclean in a path of the API,

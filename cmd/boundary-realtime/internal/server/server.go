@@ -11,6 +11,7 @@ import (
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
 )
 
 // Server is the program between start and exit.
@@ -47,23 +48,22 @@ func (s *Server) build() error {
 	if s.svc, err = realtime.New(serviceOptions(s.cfg, s.verifier, s.log)); err != nil {
 		return err
 	}
-	if s.public, err = listen(s.cfg.Listener.Public, s.log); err != nil {
+	figures := edge.NewFigures()
+	if s.public, err = listen(s.cfg.Listener.Public, figures, s.log); err != nil {
 		return err
 	}
 	if err := s.public.secure(s.cfg.Listener); err != nil {
 		return err
 	}
-	s.public.http.Handler = s.publicHandler(keys.api)
+	s.public.handle(s.publicHandler(keys.api))
 	s.apiDisabled = len(keys.api) == 0
-	opened := &openings{}
-	opened.watch(&s.public.http)
 	if s.cfg.Listener.Admin == config.Off {
 		return nil
 	}
-	if s.admin, err = listen(s.cfg.Listener.Admin, s.log); err != nil {
+	if s.admin, err = listen(s.cfg.Listener.Admin, figures, s.log); err != nil {
 		return err
 	}
-	s.admin.http.Handler = s.adminHandler(keys.api, opened.figure())
+	s.admin.handle(s.adminHandler(keys.api, figures.Collectors()...))
 	return nil
 }
 

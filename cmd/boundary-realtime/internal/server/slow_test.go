@@ -9,6 +9,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
 )
 
 // pipes is a listener whose connections are pipes, which know virtual time.
@@ -33,7 +37,7 @@ func TestSlowRequests(t *testing.T) {
 	for _, test := range []struct {
 		name, begin, then string
 		cutAfter          time.Duration
-		counted           uint64
+		counted           float64
 	}{
 		{"nothing", "", "", headerTimeout, 1},
 		{"an octet a second", "", "G", headerTimeout, 1},
@@ -44,16 +48,12 @@ func TestSlowRequests(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				e, err := listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
-				if err != nil {
-					t.Fatal(err)
-				}
-				e.http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-				var openings openings
-				openings.watch(&e.http)
 				in := pipes{make(chan net.Conn)}
+				figures := edge.NewFigures()
+				e := newEndpoint(in, figures, slog.New(slog.DiscardHandler))
+				e.handle(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 				served := make(chan error, 1)
-				go func() { served <- e.http.Serve(in) }()
+				go func() { served <- e.serve() }()
 				client, server := net.Pipe()
 				in.accepted <- server
 				start := time.Now()
@@ -77,12 +77,29 @@ func TestSlowRequests(t *testing.T) {
 					t.Error(err)
 				}
 				<-served
-				openings.mu.Lock()
-				defer openings.mu.Unlock()
-				if n := openings.cut.Load(); n != test.counted || len(openings.waiting) != 0 {
-					t.Errorf("%v were counted, want %v; %d are waited for", n, test.counted, len(openings.waiting))
+				if n := total(t, figures, "realtime_opening_timeouts_total"); n != test.counted {
+					t.Errorf("%v were counted, want %v", n, test.counted)
 				}
 			})
 		})
 	}
+}
+
+// total returns the sum of a figure over its labels.
+func total(t *testing.T, figures *edge.Figures, name string) (sum float64) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(figures.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == name {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }

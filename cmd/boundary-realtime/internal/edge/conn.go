@@ -1,0 +1,129 @@
+package edge
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is an accepted connection, until it is closed or taken over.
+type conn struct {
+	net.Conn // static
+	listener *Listener
+	accepted time.Time
+
+	header   atomic.Int64 // bytes read since the last request was answered
+	inHand   atomic.Bool  // a handler has the request, or its answer ended the connection
+	greeted  atomic.Bool  // a first request came
+	released atomic.Bool
+	ended    sync.Once
+
+	unread unread
+}
+
+func (l *Listener) watch(accepted net.Conn) *conn {
+	c := &conn{Conn: accepted, listener: l, accepted: time.Now()}
+	c.unread.conn, c.unread.every = c, l.opts.AnswerTime/2
+	return c
+}
+
+// requested notes that a handler has a request.
+func (c *conn) requested() {
+	c.greeted.Store(true)
+	c.inHand.Store(true)
+}
+
+// answered notes that a request was answered and the next may come.
+func (c *conn) answered() {
+	c.greeted.Store(true)
+	c.inHand.Store(false)
+	c.header.Store(0)
+}
+
+// Read reads what the client sent.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.header.Add(int64(n))
+	return n, err
+}
+
+// Write writes to the client, which has AnswerTime to take it.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.released.Load() {
+		return c.Conn.Write(b)
+	}
+	total := 0
+	for {
+		part := b[total:min(total+partSize, len(b))]
+		c.unread.add(len(part))
+		n, err := c.Conn.Write(part)
+		c.unread.wrote(n, err)
+		if total += n; err != nil || total == len(b) {
+			return total, err
+		}
+	}
+}
+
+// partSize is how many bytes are written at once, so that a client that reads a
+// long answer slowly is seen to read.
+const partSize = 64 << 10
+
+// CloseWrite tells the client that nothing more will come.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// Close closes the connection, at once or when the client has taken what was
+// written, for which it has the rest of AnswerTime.
+func (c *conn) Close() error {
+	if c.released.Load() {
+		return c.Conn.Close()
+	}
+	c.ended.Do(c.count)
+	return c.unread.close()
+}
+
+// count counts a connection that ended before its request reached a handler.
+func (c *conn) count() {
+	l := c.listener
+	switch {
+	case c.inHand.Load():
+	case c.header.Load() >= int64(l.opts.HeaderSize): // net/http reads no more, and answers 431
+		l.opts.Figures.refused(headerTooLarge)
+		l.headerLog.Warn("a request was refused with 431: its header is longer than header_size allows",
+			"client", c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
+	case !c.greeted.Load() && time.Since(c.accepted) >= l.opts.HeaderTimeout:
+		l.opts.Figures.openingTimeouts.Inc()
+	}
+}
+
+// reset drops what the client has not taken, and closes.
+func (c *conn) reset() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Conn.Close()
+}
+
+// resetUnread is reset for a client that took too long.
+func (c *conn) resetUnread() {
+	c.reset()
+	c.listener.opts.Figures.refused(unreadAnswer)
+	c.listener.unreadLog.Info("a connection was cut: its client does not read what it is answered",
+		"client", c.RemoteAddr().String())
+}
+
+// Bare returns the connection that was accepted. It can be polled in place of
+// this one, which holds back nothing.
+func (c *conn) Bare() net.Conn { return c.Conn }
+
+// release ends the watch.
+func (c *conn) release() {
+	c.released.Store(true)
+	c.unread.stop()
+}

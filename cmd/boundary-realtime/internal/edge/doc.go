@@ -1,0 +1,8 @@
+// Package edge bounds what a client can hold of a listener before and between
+// its requests: a connection whose first request does not come, answers that are
+// not read, headers that are too long.
+//
+// It owns an accepted connection until net/http closes it or a WebSocket takes it
+// over; from then on it is not in the way. It never looks into what is read or
+// written. A Listener is safe for concurrent use.
+package edge

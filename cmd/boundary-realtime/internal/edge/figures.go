@@ -1,0 +1,40 @@
+package edge
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// The reasons of refusals.
+const (
+	headerTooLarge = "header_too_large"
+	unreadAnswer   = "unread_answer"
+)
+
+// Figures count what listeners refuse. Safe for concurrent use.
+type Figures struct {
+	openingTimeouts prometheus.Counter
+	refusals        *prometheus.CounterVec
+}
+
+// NewFigures returns figures that are zero.
+func NewFigures() *Figures {
+	f := &Figures{
+		openingTimeouts: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "realtime", Name: "opening_timeouts_total",
+			Help: "Clients that were cut because their first request did not come in time.",
+		}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "realtime", Name: "http_refusals_total",
+			Help: "Requests and connections that a listener refused or cut, by reason.",
+		}, []string{"reason"}),
+	}
+	for _, reason := range []string{headerTooLarge, unreadAnswer} {
+		f.refusals.WithLabelValues(reason)
+	}
+	return f
+}
+
+// Collectors are what there is to scrape.
+func (f *Figures) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{f.openingTimeouts, f.refusals}
+}
+
+func (f *Figures) refused(reason string) { f.refusals.WithLabelValues(reason).Inc() }

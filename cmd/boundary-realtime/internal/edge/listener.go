@@ -1,0 +1,93 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"boundary-app.org/realtime/internal/loglimit"
+)
+
+// Options are the limits of a Listener.
+type Options struct {
+	// HeaderSize is the longest header of a request, in bytes. It must be more
+	// than 4096.
+	HeaderSize int
+	// HeaderTimeout is how long the header of a request may take to come.
+	HeaderTimeout time.Duration
+	// AnswerTime is how long bytes that were written may wait until the client
+	// takes them. A connection on which they wait longer is reset, after half of
+	// the time at the earliest.
+	AnswerTime time.Duration
+	// Figures count what is refused.
+	Figures *Figures
+	// Log gets a line, limited in rate, for what is refused.
+	Log *slog.Logger
+}
+
+// Listener accepts connections and bounds what their clients can hold.
+type Listener struct {
+	net.Listener
+	opts Options // static
+
+	headerLog *slog.Logger
+	unreadLog *slog.Logger
+}
+
+// NewListener wraps a listener.
+func NewListener(inner net.Listener, opts Options) *Listener {
+	return &Listener{
+		Listener: inner, opts: opts,
+		headerLog: loglimit.New(opts.Log), unreadLog: loglimit.New(opts.Log),
+	}
+}
+
+// Accept waits for the next connection.
+func (l *Listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.watch(accepted), nil
+}
+
+// Watch sets the limits of a server, whose handler is set, and has it report on
+// its requests. The server must serve the Listener, or TLS on top of it.
+func (l *Listener) Watch(s *http.Server) {
+	s.ReadHeaderTimeout = l.opts.HeaderTimeout
+	s.MaxHeaderBytes = l.opts.HeaderSize - slop
+	s.ErrorLog = newErrorLog(l.opts.Log)
+	s.ConnState = func(nc net.Conn, state http.ConnState) {
+		if c := below(nc); c != nil && state == http.StateIdle {
+			c.answered()
+		}
+	}
+	s.ConnContext = func(ctx context.Context, nc net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, below(nc))
+	}
+	inner := s.Handler
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, _ := r.Context().Value(connKey{}).(*conn); c != nil {
+			c.requested()
+		}
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// slop is how much more than MaxHeaderBytes net/http reads of a header.
+const slop = 4096
+
+type connKey struct{}
+
+// below returns the connection of ours that a server's connection is or is built
+// on, nil when there is none.
+func below(nc net.Conn) *conn {
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	c, _ := nc.(*conn)
+	return c
+}
