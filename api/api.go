@@ -119,8 +119,8 @@ func (a *api) handler(rt route) http.Handler {
 // is written when it returns an error.
 func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 	if !rt.public {
-		if err := a.keys.check(r.Header); err != nil {
-			return err
+		if p := a.keys.check(r.Header); p != nil {
+			return p
 		}
 	}
 	answer, err := rt.call(r)

@@ -38,9 +38,22 @@ func newKeys(texts []string) keys {
 	return k
 }
 
+// RequireKey hands next the requests that bring one of the keys, as calls of New's
+// handler do, and answers the others with a problem.
+func RequireKey(apiKeys []string, next http.Handler) http.Handler {
+	k := newKeys(apiKeys)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := k.check(r.Header); p != nil {
+			p.write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // check returns nil when the header brings one of the keys (RFC 6750 section
 // 2.1), a problem with 401 or 403 otherwise.
-func (k keys) check(header http.Header) error {
+func (k keys) check(header http.Header) *problem {
 	if len(k) == 0 {
 		return newProblem(apiDisabled, "the API is disabled: no API key is configured")
 	}

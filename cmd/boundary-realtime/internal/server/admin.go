@@ -1,11 +1,8 @@
 package server
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,7 +17,7 @@ func (s *Server) adminHandler(apiKeys []string, figures ...prometheus.Collector)
 	inner := operations(api.Metrics(s.svc, figures...))
 	local := config.IsLoopback(s.admin.listener.Addr().String())
 	if !local {
-		inner = keyHolders(apiKeys, inner)
+		inner = api.RequireKey(apiKeys, inner)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", ownPagesOnly(inner))
@@ -67,29 +64,6 @@ func ownPagesOnly(next http.Handler) http.Handler {
 				http.Error(w, "pages of other sites may not read metrics and profiles; open the URL itself", http.StatusForbidden)
 				return
 			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// keyHolders lets requests through that bring one of the keys (RFC 6750, section
-// 2.1). Digests are compared, and all of them, so that the time tells neither a
-// key's length nor which one nearly matched.
-func keyHolders(keys []string, next http.Handler) http.Handler {
-	digests := make([][sha256.Size]byte, len(keys))
-	for i, key := range keys {
-		digests[i] = sha256.Sum256([]byte(key))
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		given, found := sha256.Sum256([]byte(key)), 0
-		for _, digest := range digests {
-			found |= subtle.ConstantTimeCompare(given[:], digest[:])
-		}
-		if !strings.EqualFold(scheme, "Bearer") || found == 0 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, `send an API key as "Authorization: Bearer <key>"`, http.StatusUnauthorized)
-			return
 		}
 		next.ServeHTTP(w, r)
 	})
