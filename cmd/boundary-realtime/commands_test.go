@@ -329,10 +329,23 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// TestGoInstall: go install path@version refuses a module that replaces or excludes
+// others.
+func TestGoInstall(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := regexp.MustCompile(`(?m)^(replace|exclude)\b.*`).Find(text); found != nil {
+		t.Errorf("go.mod has %q", found)
+	}
+}
+
 func TestVersionOfTheLinker(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "boundary-realtime")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-X main.version=v1.2.3-test", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-X main.version=v1.2.3-test", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v: %s", err, out)
 	}
 	out, err := exec.CommandContext(t.Context(), program, "version").Output()

@@ -91,7 +91,7 @@ var settings = []setting{
 // The variables that are no settings of the server, but of other commands.
 const (
 	EnvConfig = envPrefix + "CONFIG"  // path of the YAML file
-	EnvAPIURL = envPrefix + "API_URL" // of send
+	EnvAPIURL = envPrefix + "API_URL" // of the commands that call the HTTP API
 	EnvURL    = envPrefix + "URL"     // of tail
 	EnvToken  = envPrefix + "TOKEN"   // of tail and token inspect
 )
