@@ -88,6 +88,9 @@ func (b *tab) expectLayout(name string) {
 	if got := b.eval(cutOff); got != "" {
 		b.t.Errorf("%s: these are cut off: %s", name, got)
 	}
+	if got := b.eval(`[".side", "#messages"].map((s) => document.querySelector(s)).filter((e) => e.scrollWidth > e.clientWidth).length`); got != "0" {
+		b.t.Errorf("%s: %s columns scroll sideways", name, got)
+	}
 	if got := b.eval("innerWidth >= 768 && innerHeight >= 600 ? document.documentElement.scrollHeight - innerHeight : 0"); got != "0" {
 		b.t.Errorf("%s: the page is %s pixels higher than the window", name, got)
 	}

@@ -109,11 +109,11 @@ func testAddresses(page *tab) {
 	page.becomes(`document.querySelectorAll("#topics li").length === 1`)
 	page.expectMarked("sent subscribe", `[...document.querySelectorAll("#messages li.frame.sent .head")].map((e) => [...e.children].map((c) => c.textContent).join(" "))[0]`)
 	for _, test := range []struct{ kind, target, sent, arrived string }{
-		{"user", "carol", "to user carol", "you"},
-		{"role", "admin", "to role admin", "role admin"},
-		{"connection", page.text("#connection"), "to connection " + page.text("#connection"), "this connection"},
+		{"user", "carol", "to user carol", "to you"},
+		{"role", "admin", "to role admin", "to role admin"},
+		{"connection", page.text("#connection"), "to connection " + page.text("#connection"), "to this connection"},
 		{"topic", "order:7", "to topic order:7", "order:7"},
-		{"everyone", "", "to everyone", "everyone"},
+		{"everyone", "", "to everyone", "to everyone"},
 	} {
 		page.click("#clear")
 		page.send(test.kind, test.target, "Sent to 1 connection")
@@ -171,7 +171,7 @@ func testEmpty(page *tab) {
 	visible(false)
 	page.expectText("#empty", "Cleared. What arrives from now on is shown here.")
 	page.click("#toggle")
-	page.expectText("#empty", "Not connected, so nothing arrives. Connect to go on.")
+	page.expectText("#empty", "Disconnected. Nothing arrives until you connect.")
 	page.click("#toggle")
 	page.becomes(isOpen)
 	page.becomes(`document.querySelector("#empty").textContent === "No messages yet; the protocol frames are hidden."`)
@@ -208,6 +208,10 @@ func testRefusedSession(page *tab) {
 	page.eval(`void (location.hash = "user=%00")`)
 	page.becomes(`document.querySelector("#state").dataset.state === "closed"`)
 	page.becomes(`/^No session: .*"user": invalid target/.test(document.querySelector("#state-text").textContent)`)
+	page.click("#clear")
+	if got := page.text("#empty"); !strings.HasPrefix(got, "No session: ") || !strings.HasSuffix(got, ". Nothing arrives until you connect.") {
+		page.t.Errorf("the list is empty for: %s", got)
+	}
 	page.eval(`void (location.hash = "user=dora")`)
 	page.becomes(isOpen)
 	page.expectText("#user", "dora")

@@ -220,7 +220,7 @@ func testKicked(alice *tab, public, key string) {
 	alice.becomes(`document.querySelector("#state").dataset.state === "closed"`)
 	alice.expectText("#state-text", "Closed: 4503 disconnected by the server: tidying up")
 	alice.click("#clear")
-	alice.expectText("#empty", "Not connected, so nothing arrives. Connect to go on.")
+	alice.expectText("#empty", "Closed: 4503 disconnected by the server: tidying up. Nothing arrives until you connect.")
 	alice.screenshot("closed")
 	alice.click("#toggle")
 	alice.becomes(isOpen)

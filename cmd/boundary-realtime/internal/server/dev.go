@@ -56,7 +56,7 @@ const anyTopic = "*"
 
 // token returns a token for a user with these roles, and the required ones:
 // without them it would open nothing. Topics are patterns of the topics that the
-// client may subscribe to: in dev mode as in production the token decides alone.
+// client may subscribe to; in dev mode as in production no others are allowed.
 func (d *devMode) token(user string, roles, topics []string, now time.Time) (string, error) {
 	claims := maps.Clone(d.claims)
 	claims["jti"] = rand.Text()

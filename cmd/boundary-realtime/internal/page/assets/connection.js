@@ -6,7 +6,7 @@ import { Refused } from "./session.js";
 
 const protocol = "boundary.realtime.v1";
 const firstDelay = 500;
-const longestDelay = 30000;
+const longestDelay = 5000; // short: the server is on this machine
 const steady = 10000; // a connection that lived so long starts the delays afresh
 const lost = 4012; // what we close with when the server has fallen silent
 
@@ -116,7 +116,7 @@ export class Connection {
     this.since = undefined;
     this.socket = undefined;
     this.stop();
-    if (lived > steady) this.attempt = 0;
+    if (lived > steady || needsToken(code)) this.attempt = 0; // the server is there
     // A server that was started again refuses the tokens of the one before it. A
     // new token that is refused, too, is not replaced.
     if (reconnects(code) || (needsToken(code) && !this.renewed)) this.retry(code, reason);

@@ -207,7 +207,7 @@ function showList() {
   $("held").textContent = paused ? `${heldBack} held back` : "";
   $("messages").hidden = !shown;
   $("empty").hidden = shown;
-  $("empty").textContent = messages.emptyText($("state").dataset.state);
+  $("empty").textContent = messages.emptyText($("state").dataset.state, $("state-text").textContent);
 }
 
 on("pause", "click", () => {

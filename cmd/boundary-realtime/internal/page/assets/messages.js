@@ -88,9 +88,9 @@ export class Messages {
     this.onChange();
   }
 
-  // Why the list is empty, given the state of the connection.
-  emptyText(state) {
-    if (state === "closed") return "Not connected, so nothing arrives. Connect to go on.";
+  // Why the list is empty, given the state of the connection and its words.
+  emptyText(state, words) {
+    if (state === "closed") return `${words}. Nothing arrives until you connect.`;
     if (state !== "open") return "Connecting: messages are shown here once that has succeeded.";
     if (this.paused) return "Paused: what arrives is held back until you resume.";
     if (this.list.childElementCount > 0) return "No messages yet; the protocol frames are hidden.";

@@ -83,6 +83,7 @@ export class Addresses {
     if (topic) return { kind: "topic", text: topic };
     const known = this.sent.get(timestamp);
     if (known?.type !== type) return { kind: "direct", text: "direct" };
-    return { kind: known.kind, text: { user: "you", connection: "this connection", role: `role ${known.target}` }[known.kind] ?? known.kind };
+    const to = { user: "you", role: `role ${known.target}`, connection: "this connection", everyone: "everyone" };
+    return { kind: known.kind, text: `to ${to[known.kind]}` };
   }
 }
