@@ -1,22 +1,21 @@
 package auth
 
-// RefusedVector is a token that must be refused, for tests of what is built on
-// this package.
-type RefusedVector struct {
+// Vector is a token for tests of what is built on this package.
+type Vector struct {
 	Name   string
 	Token  string
-	Reason Reason
+	Reason Reason // empty: it must be accepted
 }
 
-// ForEachRefusedVector calls f with each vector and a verifier that it is for, whose
-// key set has just been fetched.
-func ForEachRefusedVector(verifier func(Options) *JWT, f func(*JWT, RefusedVector)) {
-	for _, set := range refusedVectors() {
+// ForEachVector calls f with each token and a verifier that it is for, whose key set
+// has just been fetched.
+func ForEachVector(verifier func(Options) *JWT, f func(*JWT, Vector)) {
+	for _, set := range append(refusedVectors(), acceptedVectors()...) {
 		o := set.published().fill(set.options)
 		o.Now = clock
 		v := verifier(o)
 		for _, c := range set.vectors {
-			f(v, RefusedVector{set.name + "/" + c.name, c.token, set.soon(c)})
+			f(v, Vector{set.name + "/" + c.name, c.token, set.soon(c)})
 		}
 	}
 }

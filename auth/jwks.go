@@ -51,9 +51,12 @@ type jwks struct {
 }
 
 func newJWKS(o Options) (*jwks, error) {
-	u, err := checkURL(o.JWKSURL)
+	u, err := checkURL(o.JWKSURL, o.AllowHTTP)
 	if err != nil {
 		return nil, err
+	}
+	if isExposed(u) {
+		o.Log.Warn("the key set is fetched over plain http: who can change this traffic can forge every token; use https wherever you can", "host", u.Host)
 	}
 	client := http.Client{}
 	if o.Client != nil {
@@ -66,16 +69,22 @@ func newJWKS(o Options) (*jwks, error) {
 	return s, nil
 }
 
-func checkURL(address string) (*url.URL, error) {
+func checkURL(address string, allowHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
+	switch {
+	case err != nil || u.Host == "":
 		return nil, errors.New("not an absolute URL, want https://host/path")
-	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+	case u.Scheme == "https", u.Scheme == "http" && (allowHTTP || !isExposed(u)):
 		return u, nil
+	case u.Scheme == "http":
+		return nil, errors.New("want https, or http on loopback: keys fetched in the clear can be replaced on the way; " +
+			"for an issuer behind a network that you trust, set AllowHTTP (jwks_allow_http)")
 	}
-	return nil, errors.New("want https, or http on loopback: keys fetched in the clear can be replaced on the way")
+	return nil, errors.New("want https, or http on loopback")
 }
+
+// isExposed reports whether a key set from there can be changed on its way.
+func isExposed(u *url.URL) bool { return u.Scheme == "http" && !isLoopback(u.Hostname()) }
 
 func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
@@ -240,7 +249,7 @@ func (s *jwks) fetch() (*keySet, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered %d, want 200 (redirects are not followed)", response.StatusCode)
+		return nil, refusedAnswer(response)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
 	if err != nil {
@@ -250,6 +259,18 @@ func (s *jwks) fetch() (*keySet, error) {
 		return nil, fmt.Errorf("longer than %d octets", maxKeySet)
 	}
 	return parseKeySet(body, s.alg)
+}
+
+// refusedAnswer says what was answered in place of a key set. Of the address of a
+// redirect it names scheme and host: the rest may hold a secret, as that of the key
+// set may.
+func refusedAnswer(response *http.Response) error {
+	to, err := response.Location()
+	if response.StatusCode/100 != 3 || err != nil {
+		return fmt.Errorf("answered %d, want 200", response.StatusCode)
+	}
+	return fmt.Errorf("answered %d, a redirect to %.100q, and redirects are not followed; configure the URL that it leads to (curl -I shows it)",
+		response.StatusCode, to.Scheme+"://"+to.Host)
 }
 
 // withoutURL drops the address from an error: its query may hold a secret.

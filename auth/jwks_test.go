@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -410,30 +409,4 @@ func TestClose(t *testing.T) {
 			t.Errorf("%d fetches, want none after Close", n)
 		}
 	})
-}
-
-// Over real HTTP: what the in-memory issuer cannot show.
-func TestFetchOverHTTP(t *testing.T) {
-	t.Parallel()
-	var elsewhere atomic.Int32
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /jwks", func(w http.ResponseWriter, r *http.Request) {
-		if !r.Close {
-			t.Error("the connection would stay open between fetches")
-		}
-		_, _ = io.WriteString(w, jwkSet(jwk("a", rsaKey().Public(), "")))
-	})
-	mux.HandleFunc("GET /elsewhere", func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
-	mux.Handle("GET /redirect", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
-	server := httptest.NewServer(mux)
-	defer server.Close()
-
-	j := newJWT(t, Options{JWKSURL: server.URL + "/jwks"})
-	wantReason(t, j, signed("RS256", "a", rsaKey()), "")
-
-	redirected := newJWT(t, Options{JWKSURL: server.URL + "/redirect", Log: slog.New(slog.DiscardHandler)})
-	_, err := redirected.Verify(t.Context(), signed("RS256", "a", rsaKey()))
-	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "answered 307") || elsewhere.Load() != 0 {
-		t.Errorf("redirect: %v, followed %d times", err, elsewhere.Load())
-	}
 }

@@ -26,7 +26,7 @@ type Options struct {
 	// in the JWKS.
 	PublicKey []byte
 	// JWKSURL is where the issuer publishes its key set: https, or http on
-	// loopback. It is fetched in the background, at most 64 KiB within 2 s
+	// loopback (see AllowHTTP). It is fetched in the background, at most 64 KiB within 2 s
 	// without redirects, every 5 minutes, and for a kid it does not know, but
 	// then at most once in 30 s: in the meantime an unknown kid is ErrUnavailable.
 	// A fetch that fails changes nothing. Keys are looked up by kid and algorithm, and
@@ -34,6 +34,10 @@ type Options struct {
 	// key that has its algorithm. Symmetric and private keys in the set are ignored,
 	// the latter with an error in the log.
 	JWKSURL string
+	// AllowHTTP takes a JWKSURL with http from any host, for an issuer in the same
+	// cluster. Who can change the traffic on its way can then forge every token: New
+	// logs a warning.
+	AllowHTTP bool
 	// Algorithm is used by the keys it fits, instead of the usual one: HS256,
 	// RS256, ES256 (P-256), ES384, ES512, EdDSA (or Ed25519, which is the same here;
 	// tokens and keys may use either name). It chooses HS384 or HS512 for a

@@ -61,6 +61,8 @@ func badKeyChoice() []refusal {
 		{"RS256 with the EC key's kid", under("RS256", "ec", rsaKey()), ReasonAlgorithm},
 		{"ES256 with the RSA key's kid", under("ES256", "rsa", ecKey()), ReasonAlgorithm},
 		{"EdDSA with the EC key's kid", under("EdDSA", "ec", edKey()), ReasonAlgorithm},
+		{"Ed25519 with the EC key's kid", compact(`{"alg":"Ed25519","kid":"ec"}`, goodClaims(), jwt.SigningMethodEdDSA, edKey()), ReasonAlgorithm},
+		{"Ed25519 with another key", compact(`{"alg":"Ed25519","kid":"ed"}`, goodClaims(), jwt.SigningMethodEdDSA, otherEd()), ReasonSignature},
 		{"HS256 without a secret", mint(nil), ReasonAlgorithm},
 		{"HS256 with the kid and the PEM of a key", compact(`{"alg":"HS256","kid":"rsa"}`, goodClaims(), jwt.SigningMethodHS256, publicPEM(rsaKey().Public())), ReasonAlgorithm},
 		{"HS256 with an unknown kid", compact(`{"alg":"HS256","kid":"new"}`, goodClaims(), jwt.SigningMethodHS256, secret), ReasonAlgorithm},

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // refusal is a token that must be refused, and why.
@@ -63,6 +65,29 @@ func (s vectorSet) published() *issuer {
 			jwk("rsa-2", otherRSA().Public(), ""))
 	}
 	return id
+}
+
+// acceptedVectors are tokens as issuers write them.
+func acceptedVectors() []vectorSet {
+	oneID := []string{jwk("a", rsaKey().Public(), ""), jwk("a", ecKey().Public(), ""), jwk("a", edKey().Public(), `"alg":"Ed25519"`), jwk("a", otherRSA().Public(), "")}
+	byEd := func(header string) string { return compact(header, goodClaims(), jwt.SigningMethodEdDSA, edKey()) }
+	return []vectorSet{
+		{name: "claims", options: Options{HMACSecret: secret}, vectors: []refusal{
+			{name: "roles in the claim for one", token: withClaim("role", `["admin","user"]`)},
+			{name: "roles by name", token: withClaim("roles", `{"admin":{"1":"a.example"}}`)},
+			{name: "scope", token: withClaim("scope", `"openid realtime:read"`)},
+			{name: "sub number", token: mint(map[string]any{"sub": 42})},
+			{name: "sub of 64 bits", token: mint(map[string]any{"sub": uint64(1<<64 - 1)})},
+		}},
+		{name: "keys", keys: oneID, vectors: []refusal{
+			{name: "RSA of one id", token: signed("RS256", "a", rsaKey())},
+			{name: "second RSA of one id", token: signed("RS256", "a", otherRSA())},
+			{name: "EC of one id", token: signed("ES256", "a", ecKey())},
+			{name: "Ed25519 of one id", token: byEd(`{"alg":"Ed25519","kid":"a"}`)},
+			{name: "EC without kid", token: signed("ES256", "", ecKey())},
+			{name: "Ed25519 without kid", token: byEd(`{"alg":"EdDSA"}`)},
+		}},
+	}
 }
 
 // soon is why a vector is refused within the cool-down, when nothing may be fetched.

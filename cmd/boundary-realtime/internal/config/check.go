@@ -70,6 +70,7 @@ func (c *Config) Auth() (auth.Options, error) {
 		HMACSecret: []byte(secret),
 		PublicKey:  public,
 		JWKSURL:    c.JWT.JWKSURL,
+		AllowHTTP:  c.JWT.JWKSAllowHTTP,
 		Algorithm:  c.JWT.Algorithm,
 		Issuer:     c.JWT.Issuer,
 		Audience:   c.JWT.Audience,

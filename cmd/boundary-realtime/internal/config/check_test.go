@@ -51,6 +51,8 @@ func TestCheck(t *testing.T) {
 		{"missing public key", []string{"REALTIME_JWT_PUBLIC_KEY_FILE=" + dir + "/none"}, "jwt_public_key_file: no such file or directory: " + dir + "/none"},
 		{"bad public key", []string{"REALTIME_JWT_PUBLIC_KEY_FILE=" + rubbish}, "jwt_public_key_file: public key: no PEM block"},
 		{"key set in the clear", []string{"REALTIME_JWKS_URL=http://issuer.example/keys"}, "jwks_url: JWKS URL: want https"},
+		{"key set in the clear, how to allow it", []string{"REALTIME_JWKS_URL=http://issuer.example/keys"}, "set AllowHTTP (jwks_allow_http)"},
+		{"key set in the clear, allowed", []string{"REALTIME_JWKS_URL=http://issuer.example/keys", "REALTIME_JWKS_ALLOW_HTTP=true"}, ""},
 		{"algorithm that fits no key", with("REALTIME_JWT_ALGORITHM=RS256"), "jwt_algorithm: algorithm \"RS256\" does not fit the key"},
 		{"unknown algorithm", with("REALTIME_JWT_ALGORITHM=none"), "is not supported"},
 		{"two API keys", with("REALTIME_API_KEY=k", "REALTIME_API_KEY_FILE="+secret), "api_key and api_key_file are both set"},

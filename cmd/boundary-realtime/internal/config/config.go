@@ -44,6 +44,7 @@ type JWT struct {
 	HMACSecretFile string
 	PublicKeyFile  string
 	JWKSURL        string
+	JWKSAllowHTTP  bool
 	Algorithm      string
 	Issuer         string
 	Audience       string
