@@ -72,6 +72,7 @@ type Access struct {
 
 // Limits bound what connections may use.
 type Limits struct {
+	HeaderSize   int     // bytes
 	MessageSize  int     // octets
 	Backlog      int     // octets
 	Topics       int     // subscriptions

@@ -14,7 +14,7 @@ var groups = []struct {
 	{"listen", "Listeners"},
 	{"jwt_hmac_secret", "Tokens"},
 	{"api_key", "Access"},
-	{"message_size", "Limits"},
+	{"header_size", "Limits"},
 	{"ping_interval", "Times"},
 	{"log_level", "Log"},
 }

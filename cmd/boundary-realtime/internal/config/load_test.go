@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 			UserID: "sub", Role: "role", Roles: "roles", Permissions: "permissions", Topics: "topics", Email: "email",
 		}},
 		Access: Access{TokenParam: "token"},
-		Limits: Limits{MessageSize: 64 << 10, Backlog: 1 << 20, Topics: 128, MessageRate: 1000, MessageBurst: 2000, Over: OverReject},
+		Limits: Limits{HeaderSize: 16 << 10, MessageSize: 64 << 10, Backlog: 1 << 20, Topics: 128, MessageRate: 1000, MessageBurst: 2000, Over: OverReject},
 		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, DrainDelay: 5 * time.Second, Drain: 30 * time.Second},
 		Log:    Log{Format: LogAuto},
 	}
@@ -184,6 +184,8 @@ func TestWhatIsWrong(t *testing.T) {
 		{name: "negative duration", flag: map[string]string{"ping_interval": "-1s"}, want: []string{"--ping-interval", "out of range; use 0s to 24h0m0s"}},
 		{name: "size", env: []string{"REALTIME_MESSAGE_SIZE=64KB"}, want: []string{"REALTIME_MESSAGE_SIZE", "64KiB"}},
 		{name: "size of nothing", env: []string{"REALTIME_BACKLOG=0"}, want: []string{"REALTIME_BACKLOG", "out of range"}},
+		{name: "size above its most", env: []string{"REALTIME_HEADER_SIZE=2MiB"}, want: []string{"REALTIME_HEADER_SIZE", "use 8KiB to 1MiB"}},
+		{name: "size below its least", env: []string{"REALTIME_HEADER_SIZE=4KiB"}, want: []string{"REALTIME_HEADER_SIZE", "use 8KiB to 1MiB"}},
 		{name: "size too large", env: []string{"REALTIME_BACKLOG=9000GiB"}, want: []string{"REALTIME_BACKLOG", "out of range"}},
 		{name: "number", env: []string{"REALTIME_TOPICS_PER_CONNECTION=many"}, want: []string{"REALTIME_TOPICS_PER_CONNECTION", "whole number of 1 or more"}},
 		{name: "rate", env: []string{"REALTIME_MESSAGE_RATE=NaN"}, want: []string{"REALTIME_MESSAGE_RATE", "number of 0 or more"}},

@@ -64,6 +64,9 @@ var settings = []setting{
 	{"required_roles", "", "Roles of which a user must have one to connect", func(c *Config) value { return list{&c.Access.RequiredRoles} }},
 	{"required_permissions", "", "Permissions which a user must all have to connect", func(c *Config) value { return list{&c.Access.RequiredPermissions} }},
 
+	{"header_size", "16KiB", "Longest header of an HTTP request, 8KiB to 1MiB; cookies and tokens in the URL count", func(c *Config) value {
+		return sizeWithin{size{&c.Limits.HeaderSize}, 8 << 10, 1 << 20}
+	}},
 	{"message_size", "64KiB", "Longest message, from clients and to them", func(c *Config) value { return size{&c.Limits.MessageSize} }},
 	{"backlog", "1MiB", "What may wait for a client that does not read, before it is closed with 4008", func(c *Config) value { return size{&c.Limits.Backlog} }},
 	{"topics_per_connection", "128", "Topics that a connection may be subscribed to", func(c *Config) value { return number{&c.Limits.Topics} }},

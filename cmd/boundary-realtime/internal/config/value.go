@@ -308,6 +308,24 @@ func (v size) String() string {
 	return strconv.FormatInt(n, 10)
 }
 
+// sizeWithin is a size between two others.
+type sizeWithin struct {
+	size
+	least, most int
+}
+
+func (v sizeWithin) set(s string) error {
+	var n int
+	if err := (size{&n}).set(s); err != nil {
+		return err
+	}
+	if n < v.least || n > v.most {
+		return fmt.Errorf("%q is out of range; use %v to %v", s, size{&v.least}, size{&v.most})
+	}
+	*v.to = n
+	return nil
+}
+
 type address struct {
 	to    *string
 	orOff bool

@@ -70,8 +70,10 @@ func (c *conn) Write(b []byte) (int, error) {
 // long answer slowly is seen to read.
 const partSize = 64 << 10
 
-// CloseWrite tells the client that nothing more will come.
+// CloseWrite tells the client that nothing more will come. With it net/http begins
+// to end a connection without TLS.
 func (c *conn) CloseWrite() error {
+	c.ended.Do(c.count)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -24,22 +23,20 @@ const (
 	requestTimeout = 30 * time.Second
 	idleTimeout    = time.Minute
 	answerTime     = 30 * time.Second
-	headerSize     = 16 << 10
 	stopTimeout    = 5 * time.Second
 )
 
-func listen(address string, figures *edge.Figures, log *slog.Logger) (*endpoint, error) {
+func listen(address string, opts edge.Options) (*endpoint, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return newEndpoint(listener, figures, log), nil
+	return newEndpoint(listener, opts), nil
 }
 
-func newEndpoint(listener net.Listener, figures *edge.Figures, log *slog.Logger) *endpoint {
-	guarded := edge.NewListener(listener, edge.Options{
-		HeaderSize: headerSize, HeaderTimeout: headerTimeout, AnswerTime: answerTime, Figures: figures, Log: log,
-	})
+func newEndpoint(listener net.Listener, opts edge.Options) *endpoint {
+	opts.HeaderTimeout, opts.AnswerTime = headerTimeout, answerTime
+	guarded := edge.NewListener(listener, opts)
 	e := &endpoint{listener: guarded, edge: guarded, scheme: "http"}
 	e.http.ReadTimeout = requestTimeout
 	e.http.IdleTimeout = idleTimeout

@@ -48,8 +48,8 @@ func (s *Server) build() error {
 	if s.svc, err = realtime.New(serviceOptions(s.cfg, s.verifier, s.log)); err != nil {
 		return err
 	}
-	figures := edge.NewFigures()
-	if s.public, err = listen(s.cfg.Listener.Public, figures, s.log); err != nil {
+	limits := edge.Options{HeaderSize: s.cfg.Limits.HeaderSize, Figures: edge.NewFigures(), Log: s.log}
+	if s.public, err = listen(s.cfg.Listener.Public, limits); err != nil {
 		return err
 	}
 	if err := s.public.secure(s.cfg.Listener); err != nil {
@@ -60,10 +60,10 @@ func (s *Server) build() error {
 	if s.cfg.Listener.Admin == config.Off {
 		return nil
 	}
-	if s.admin, err = listen(s.cfg.Listener.Admin, figures, s.log); err != nil {
+	if s.admin, err = listen(s.cfg.Listener.Admin, limits); err != nil {
 		return err
 	}
-	s.admin.handle(s.adminHandler(keys.api, figures.Collectors()...))
+	s.admin.handle(s.adminHandler(keys.api, limits.Figures.Collectors()...))
 	return nil
 }
 

@@ -179,6 +179,22 @@ func TestHeaderLimit(t *testing.T) {
 	}
 }
 
+func TestHeaderLimitIsASetting(t *testing.T) {
+	t.Parallel()
+	s := run(t, "REALTIME_DEV=1", "REALTIME_HEADER_SIZE=32KiB")
+	for _, e := range []*endpoint{s.public, s.admin} {
+		for length, want := range map[int]int{31 << 10: 200, 33 << 10: 431} {
+			r := request(t, "GET", e.url()+"/health", "", "X-Long", strings.Repeat("a", length))
+			if response, _ := s.do(r); response.StatusCode != want {
+				t.Errorf("%d bytes of header: %d, want %d", length, response.StatusCode, want)
+			}
+		}
+	}
+	if _, body := s.do(request(t, "GET", s.admin.url()+"/metrics", "")); !strings.Contains(body, `realtime_http_refusals_total{reason="header_too_large"} 2`) {
+		t.Error("the metrics do not count two headers that are too large")
+	}
+}
+
 func TestDevSession(t *testing.T) {
 	t.Parallel()
 	s := run(t, "REALTIME_DEV=1", "REALTIME_JWT_ISSUER=me", "REALTIME_JWT_AUDIENCE=you", "REALTIME_JWT_CLAIM_USER_ID=uid",

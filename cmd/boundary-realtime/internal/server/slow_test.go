@@ -50,7 +50,7 @@ func TestSlowRequests(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in := pipes{make(chan net.Conn)}
 				figures := edge.NewFigures()
-				e := newEndpoint(in, figures, slog.New(slog.DiscardHandler))
+				e := newEndpoint(in, edge.Options{HeaderSize: 16 << 10, Figures: figures, Log: slog.New(slog.DiscardHandler)})
 				e.handle(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 				served := make(chan error, 1)
 				go func() { served <- e.serve() }()
