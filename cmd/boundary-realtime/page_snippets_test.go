@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// testSnippets uses what the page offers to copy, as it is: the script on a page of
+// testSnippets copies the snippets and runs them unchanged: the script on a page of
 // another port, and the program.
 func testSnippets(alice *tab, key string) {
 	alice.t.Helper()

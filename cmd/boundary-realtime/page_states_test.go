@@ -25,8 +25,7 @@ func (p *process) key() string {
 	return p.stdout.wait(p.t, regexp.MustCompile(`API key: (\S+)`))[1]
 }
 
-// TestPageStates goes through what a page says when things change around it: its
-// address, its rights, the server.
+// TestPageStates changes the address, the rights and the server of an open page.
 func TestPageStates(t *testing.T) {
 	t.Parallel()
 	server, link := devServer(t, "127.0.0.1:0", "REALTIME_PING_INTERVAL=1s")
@@ -247,6 +246,9 @@ func testRestart(page *tab, server *process, u *url.URL) {
 	server.signal(syscall.SIGKILL)
 	server.exit()
 	page.becomes(`document.querySelector("#state").dataset.state === "waiting"`)
+	page.look("light", 320, 640)
+	page.expectLayout("waiting")
+	page.screenshot("waiting")
 	page.choose("#kind", "user")
 	page.click("#send")
 	page.becomes(`document.querySelector("#send-result").textContent === "Not sent: the server cannot be reached"`)

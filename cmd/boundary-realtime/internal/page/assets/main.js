@@ -1,5 +1,4 @@
-// The page: what is typed and clicked goes to the modules, what they tell is
-// shown.
+// Connects the fields and buttons of the page with the modules.
 
 import { needsToken } from "./codes.js";
 import { Connection } from "./connection.js";

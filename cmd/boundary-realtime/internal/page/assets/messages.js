@@ -1,4 +1,4 @@
-// The list of what has arrived and what was sent, newest first, bounded.
+// The list of messages and protocol frames, arrived and sent: newest first, bounded.
 
 const most = 500;
 
@@ -36,7 +36,7 @@ export class Messages {
     this.add(item);
   }
 
-  // Returns a function that says what became of it.
+  // Returns a function that shows the outcome.
   sent({ kind, target, message }) {
     const { type, ...rest } = message;
     const item = line("sent", type, rest);
@@ -123,7 +123,7 @@ function tag(item, className, text, first) {
   return e;
 }
 
-// What arrives is only ever text.
+// The text is never taken for markup.
 export function element(name, className, text = "") {
   const e = document.createElement(name);
   if (className) e.className = className;

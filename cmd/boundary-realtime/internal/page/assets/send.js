@@ -61,9 +61,9 @@ export const unreached = {
 
 const remembered = 500;
 
-// The addresses of the messages that this page has sent. The server does not tell
-// a client by which address a message reached it, other than by its topic; the
-// page knows its own messages again by their time, which it gives each its own.
+// The addresses of the messages that this page has sent. A message shows a client
+// its topic and no other address. The page gives each of its messages another
+// timestamp, by which it finds the address when the message arrives.
 export class Addresses {
   constructor() {
     this.sent = new Map(); // timestamp -> what was sent

@@ -37,7 +37,7 @@ export class Session {
     sessionStorage.setItem(key, JSON.stringify({ user, roles, topics, token }));
   }
 
-  // The server's word on who we are is better than ours.
+  // Takes user and roles from $connected: a token from the address may be for others.
   learn(user, roles) {
     Object.assign(this, { user, roles });
     this.keep();

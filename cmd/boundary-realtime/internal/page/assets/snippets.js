@@ -1,4 +1,4 @@
-// The same from one's own code: texts that work as they are against this server.
+// Snippets that send and receive from other programs. They work as copied.
 
 const shellQuoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
