@@ -5,7 +5,7 @@ const paths = {
   role: (target) => `/v1/roles/${encodeURIComponent(target)}/messages`,
   topic: (target) => `/v1/topics/${encodeURIComponent(target)}/messages`,
   connection: (target) => `/v1/connections/${encodeURIComponent(target)}/messages`,
-  everyone: () => "/v1/broadcast",
+  everyone: () => "/v1/everyone/messages",
 };
 
 export const names = { user: "User id", role: "Role", topic: "Topic", connection: "Connection id" };
