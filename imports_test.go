@@ -27,6 +27,7 @@ var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
 	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "internal/origin", "docs", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
+	{"internal/doctest", []string{"realtimetest", "."}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
 	{"api", []string{".", "bus", "auth", "wire"}},
