@@ -56,7 +56,7 @@ func TestAcceptClaims(t *testing.T) {
 		"iat within the leeway":           {"iat": now.Add(30 * time.Second).Unix()},
 		"iat missing":                     {"iat": nil},
 		"aud list that holds us":          {"aud": []string{"a", "chat"}},
-		"sub of 255 octets":               {"sub": strings.Repeat("x", 255)},
+		"sub of 255 bytes":                {"sub": strings.Repeat("x", 255)},
 		"null where optional":             {"email": json.RawMessage("null"), "role": json.RawMessage("null")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,8 +85,8 @@ func TestAcceptOddTokens(t *testing.T) {
 		"typ number":                withHeader(`{"alg":"HS256","typ":7}`),
 		"cty":                       withHeader(`{"alg":"HS256","cty":"application/json"}`),
 		"zip of what is not zipped": withHeader(`{"alg":"HS256","zip":"DEF"}`),
-		"kid nobody asks for":       withHeader(`{"alg":"HS256","kid":"../../etc/passwd"}`),
-		"kid of 255 octets":         withHeader(`{"alg":"HS256","kid":"` + strings.Repeat("k", 255) + `"}`),
+		"kid without a use":         withHeader(`{"alg":"HS256","kid":"../../etc/passwd"}`),
+		"kid of 255 bytes":          withHeader(`{"alg":"HS256","kid":"` + strings.Repeat("k", 255) + `"}`),
 		"jku":                       withHeader(`{"alg":"HS256","jku":"https://evil.example/jwks"}`),
 		"alg with escapes":          withHeader(`{"\u0061lg":"\u0048S256"}`),
 		"spaces":                    withHeader(" {\t\"alg\" :\r\n\"HS256\" } "),
@@ -298,7 +298,7 @@ func TestNewRefuses(t *testing.T) {
 		text string // what the error must say
 	}{
 		{"nothing", Options{}, "set HMACSecret, PublicKey or JWKSURL"},
-		{"short secret", Options{HMACSecret: secret[:31]}, "31 octets are too few for HS256, use 32"},
+		{"short secret", Options{HMACSecret: secret[:31]}, "31 bytes are too few for HS256, use 32"},
 		{"short secret for HS512", Options{HMACSecret: secret, Algorithm: "HS512"}, "too few for HS512, use 64"},
 		{"unknown algorithm", Options{HMACSecret: secret, Algorithm: "HS257"}, `"HS257" is not supported`},
 		{"none", Options{PublicKey: rsaPEM, Algorithm: "none"}, `"none" is not supported`},

@@ -202,7 +202,7 @@ func compareElements(t *testing.T, array []byte) {
 }
 
 // FuzzKeySet: every entry is a key for signatures that is strong enough and
-// nobody can forge for, or ignored.
+// cannot be forged for, or ignored.
 func FuzzKeySet(f *testing.F) {
 	f.Add([]byte(jwkSet(jwk("a", rsaKey().Public(), `"alg":"RS256"`), jwk("b", ecKey().Public(), ""), jwk("c", edKey().Public(), ""))), "")
 	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"","e":"AQAB"},{"kty":"EC","crv":"P-256","x":"","y":""},null,7]}`), "PS256")

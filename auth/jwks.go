@@ -19,7 +19,7 @@ const (
 	coolDown     = 30 * time.Second // between fetches for unknown key ids
 	firstRetry   = time.Second      // doubles up to coolDown
 	fetchTimeout = 2 * time.Second
-	maxKeySet    = 64 << 10 // octets
+	maxKeySet    = 64 << 10 // bytes
 )
 
 // jwks keeps the issuer's key set (RFC 7517) fresh. One fetch runs at a time,
@@ -219,7 +219,7 @@ func (s *jwks) tell(set *keySet, err error) {
 	case err != nil:
 		s.log.Warn("key set not fetched, the last good one stays", "host", s.host, "error", err)
 	case set.leaked:
-		s.log.Error("key set holds a private key, which is not used: whoever reads the set can sign with it; publish a new key without d",
+		s.log.Error("key set holds a private key, which is not used: everyone who reads the set can sign with it; publish a new key without d",
 			"host", s.host, "keys", len(set.keys), "ignored", set.ignored)
 	case len(set.keys) == 0:
 		s.log.Warn("key set holds no usable key", "host", s.host, "ignored", set.ignored)
@@ -256,7 +256,7 @@ func (s *jwks) fetch() (*keySet, error) {
 		return nil, err
 	}
 	if len(body) > maxKeySet {
-		return nil, fmt.Errorf("longer than %d octets", maxKeySet)
+		return nil, fmt.Errorf("longer than %d bytes", maxKeySet)
 	}
 	return parseKeySet(body, s.alg)
 }

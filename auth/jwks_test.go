@@ -247,7 +247,7 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%d fetches, want 2", n)
 		}
 
-		// Withdrawn: refused after the next refresh, which nobody has to ask for.
+		// Withdrawn: refused after the next refresh, without a token that asks for it.
 		id.publish(jwk("new", otherRSA().Public(), ""))
 		time.Sleep(refreshEvery)
 		synctest.Wait()
@@ -299,7 +299,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 		time.Sleep(coolDown)
 		synctest.Wait()
 		wantReason(t, j, token, "")
-		// Down again: the refresh that is due fails, then the waits begin anew.
+		// Down again: the refresh that is due fails, then the waits begin again.
 		id.answer(0, "")
 		before := id.count()
 		time.Sleep(refreshEvery)
@@ -338,7 +338,7 @@ func TestLastGoodSetIsKept(t *testing.T) {
 				time.Sleep(2 * refreshEvery)
 				synctest.Wait()
 				wantReason(t, j, signed("RS256", "a", rsaKey()), "")
-				// Whether this key is good nobody knows until the issuer answers again.
+				// Whether this key is good is not known until the issuer answers again.
 				wantReason(t, j, signed("RS256", "b", rsaKey()), ReasonUnavailable)
 				id.publish(jwk("a", rsaKey().Public(), ""))
 				time.Sleep(refreshEvery)

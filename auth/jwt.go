@@ -17,7 +17,7 @@ const defaultLeeway = 30 * time.Second
 // Options configure New. At least one of HMACSecret, PublicKey and JWKSURL must
 // be set; with several, each token is verified with the one key it is for.
 type Options struct {
-	// HMACSecret verifies HS256: 32 random octets or more, for HS384 and HS512
+	// HMACSecret verifies HS256: 32 random bytes or more, for HS384 and HS512
 	// 48 and 64 (RFC 7518, section 3.2).
 	HMACSecret []byte
 	// PublicKey is one PEM block with an RSA (2048 to 8192 bits), ECDSA (P-256,

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	minSecret  = 32   // octets
+	minSecret  = 32   // bytes
 	minRSABits = 2048 // RFC 7518, section 3.3
 	maxRSABits = 8192 // what crypto/tls takes too: a longer key makes every token cost milliseconds
 )
@@ -70,7 +70,7 @@ func newSecretKey(secret []byte, alg string) (*key, error) {
 	}
 	method := jwt.GetSigningMethod(alg).(*jwt.SigningMethodHMAC)
 	if need := max(minSecret, method.Hash.Size()); len(secret) < need {
-		return nil, fmt.Errorf("HMAC secret: %d octets are too few for %s, use %d random octets or more",
+		return nil, fmt.Errorf("HMAC secret: %d bytes are too few for %s, use %d random bytes or more",
 			len(secret), alg, need)
 	}
 	return &key{method: method, material: bytes.Clone(secret)}, nil
@@ -129,8 +129,8 @@ func checkRSA(k *rsa.PublicKey) error {
 	return nil
 }
 
-// checkEd25519 refuses the points of small order: anybody can make signatures
-// for them, since what should hide the secret vanishes.
+// checkEd25519 refuses the points of small order: signatures for them can be made
+// without a secret.
 func checkEd25519(k ed25519.PublicKey) error {
 	y := [ed25519.PublicKeySize]byte(k)
 	y[len(y)-1] &^= 0x80 // the sign of x

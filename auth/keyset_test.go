@@ -67,8 +67,8 @@ func unusableKeys() map[string]string {
 		"EC of another curve":       ecJWK("P-384", b64(order.Gx.Bytes()), b64(order.Gy.Bytes())),
 		"EC on secp256k1":           ecJWK("secp256k1", b64(order.Gx.Bytes()), b64(order.Gy.Bytes())),
 		"EC without y":              ecJWK("P-256", b64(order.Gx.Bytes()), ""),
-		"Ed25519 of 31 octets":      edJWK(edKey()[:31]),
-		"Ed25519 of 33 octets":      edJWK(edKey()[:33]),
+		"Ed25519 of 31 bytes":       edJWK(edKey()[:31]),
+		"Ed25519 of 33 bytes":       edJWK(edKey()[:33]),
 		"X25519":                    `{"kid":"a","kty":"OKP","crv":"X25519","x":"` + b64(edKey()[:32]) + `"}`,
 		"for encryption":            jwk("a", rsaKey().Public(), `"use":"enc"`),
 		"for another use":           jwk("a", rsaKey().Public(), `"use":"new"`),
@@ -110,7 +110,7 @@ func TestUnusableKeys(t *testing.T) {
 }
 
 // The list of points of small order is there for a reason: for each of them
-// there is a signature that nobody had to know a secret for.
+// there is a signature that needs no secret.
 func TestSmallOrderKeysVerifyForgeries(t *testing.T) {
 	t.Parallel()
 	forgery := make([]byte, ed25519.SignatureSize) // R is the neutral element, S is 0
@@ -168,7 +168,7 @@ func TestLeakedKeyIsLogged(t *testing.T) {
 	})
 }
 
-// A body of 64 KiB is read, one octet more is not, and costs no more memory.
+// A body of 64 KiB is read, one byte more is not, and costs no more memory.
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	for extra, want := range map[int]Reason{0: "", 1: ReasonUnavailable} {
@@ -183,7 +183,7 @@ func TestBodyLimit(t *testing.T) {
 	o := Options{JWKSURL: "https://id.example/jwks", Client: &http.Client{Transport: endless}, Log: slog.New(slog.DiscardHandler)}
 	wantReason(t, newJWT(t, o), signed("RS256", "a", rsaKey()), ReasonUnavailable)
 	if endless.read > 2*maxKeySet {
-		t.Errorf("%d octets were read of a body without an end", endless.read)
+		t.Errorf("%d bytes were read of a body without an end", endless.read)
 	}
 }
 
@@ -211,7 +211,7 @@ func (s *streaming) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// The 2 s are for the whole answer, not for its first octet.
+// The 2 s are for the whole answer, not for its first byte.
 func TestTricklingIssuer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -31,7 +31,7 @@ func addOrder(s []byte) []byte {
 }
 
 // ownKeys are signed with a key that comes with the token, or is named by it:
-// nobody reads it, the token is held against ours (RFC 8725, section 3.10).
+// it is not read, the token is held against ours (RFC 8725, section 3.10).
 func ownKeys() (vectors []refusal) {
 	for _, member := range []string{
 		`"jwk":` + jwk("", otherRSA().Public(), ""),
@@ -84,7 +84,7 @@ func unknownKeyIDs() (vectors []refusal) {
 		"NUL behind":       "rsa\x00",
 		"space behind":     "rsa ",
 		"Cyrillic":         "rsа",
-		"255 octets":       strings.Repeat("k", 255),
+		"255 bytes":        strings.Repeat("k", 255),
 		"pattern":          "*",
 	} {
 		header := fmt.Sprintf(`{"alg":"RS256","kid":%s}`, quote(kid))
@@ -158,7 +158,7 @@ func badClaims() []refusal {
 		{"sub missing", with("sub", nil), ReasonSubject},
 		{"sub null", hs256(`{"sub":null,"exp":4000000000}`), ReasonSubject},
 		{"sub empty", with("sub", ""), ReasonSubject},
-		{"sub of 256 octets", with("sub", tooLong), ReasonSubject},
+		{"sub of 256 bytes", with("sub", tooLong), ReasonSubject},
 		{"sub with a line end", with("sub", "a\nb"), ReasonSubject},
 		{"sub with NUL", with("sub", "a\x00"), ReasonSubject},
 		{"sub with DEL", with("sub", "a\x7f"), ReasonSubject},

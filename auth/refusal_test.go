@@ -37,7 +37,7 @@ func part(token string, i int, with string) string {
 func malformed() []refusal {
 	good := mint(nil)
 	parts := strings.Split(good, ".")
-	bits := good[:len(good)-1] + "B" // 32 octets leave two bits over, which must be 0
+	bits := good[:len(good)-1] + "B" // 32 bytes leave two bits over, which must be 0
 	return []refusal{
 		{"missing", "", ReasonMissing},
 		{"one letter", "a", ReasonMalformed},
@@ -93,9 +93,9 @@ func badHeaders() []refusal {
 		{"kid number", withHeader(`{"alg":"HS256","kid":1}`), ReasonMalformed},
 		{"kid object", withHeader(`{"alg":"HS256","kid":{}}`), ReasonMalformed},
 		{"kid lone surrogate", withHeader(`{"alg":"HS256","kid":"\udfff"}`), ReasonMalformed},
-		{"kid of 256 octets", withHeader(`{"alg":"HS256","kid":"` + strings.Repeat("k", 256) + `"}`), ReasonMalformed},
+		{"kid of 256 bytes", withHeader(`{"alg":"HS256","kid":"` + strings.Repeat("k", 256) + `"}`), ReasonMalformed},
 		{"kid of 1 MB", withHeader(`{"alg":"HS256","kid":"` + strings.Repeat("k", 1<<20) + `"}`), ReasonTooLarge},
-		{"alg of 1,000 octets", withHeader(`{"alg":"` + strings.Repeat("A", 1000) + `"}`), ReasonMalformed},
+		{"alg of 1,000 bytes", withHeader(`{"alg":"` + strings.Repeat("A", 1000) + `"}`), ReasonMalformed},
 		{"crit", withHeader(`{"alg":"HS256","crit":["exp"]}`), ReasonMalformed},
 		{"crit empty", withHeader(`{"alg":"HS256","crit":[]}`), ReasonMalformed},
 		{"crit null", withHeader(`{"alg":"HS256","crit":null}`), ReasonMalformed},
@@ -178,8 +178,8 @@ func badHMAC() []refusal {
 	return []refusal{
 		{"none", with(nil), ReasonSignature},
 		{"zeros", with(make([]byte, 32)), ReasonSignature},
-		{"cut to 16 octets", with(sum[:16]), ReasonSignature},
-		{"cut to 31 octets", with(sum[:31]), ReasonSignature},
+		{"cut to 16 bytes", with(sum[:16]), ReasonSignature},
+		{"cut to 31 bytes", with(sum[:31]), ReasonSignature},
 		{"something behind", with(append(sum[:32:32], 0, 0, 0)), ReasonSignature},
 		{"twice", with(append(sum[:32:32], sum...)), ReasonSignature},
 		{"of other claims", part(good, 1, encode(strings.Replace(goodClaims(), "u1", "root", 1))), ReasonSignature},
@@ -224,12 +224,12 @@ func badRSA() []refusal {
 		{"zeros", with(make([]byte, size)), ReasonSignature},
 		{"one", with(append(make([]byte, size-1), 1)), ReasonSignature},
 		{"the modulus", with(rsaKey().N.Bytes()), ReasonSignature},
-		{"one octet short", with(bytes.Repeat([]byte{1}, size-1)), ReasonSignature},
-		{"one octet more", with(bytes.Repeat([]byte{1}, size+1)), ReasonSignature},
+		{"one byte short", with(bytes.Repeat([]byte{1}, size-1)), ReasonSignature},
+		{"one byte more", with(bytes.Repeat([]byte{1}, size+1)), ReasonSignature},
 	}
 }
 
-// A signature for ES256 is r and s, 32 octets each (RFC 7518, section 3.4).
+// A signature for ES256 is r and s, 32 bytes each (RFC 7518, section 3.4).
 func badECDSA() []refusal {
 	good := signed("ES256", "", ecKey())
 	raw := must(base64.RawURLEncoding.DecodeString(good[strings.LastIndexByte(good, '.')+1:]))
@@ -257,12 +257,12 @@ func badECDSA() []refusal {
 		{"DER", with(der), ReasonSignature},
 		{"too long", with(raw, []byte{0}), ReasonSignature},
 		{"too short", with(raw[:63]), ReasonSignature},
-		{"padded to 48 octets each", with(make([]byte, 16), r, make([]byte, 16), s), ReasonSignature},
+		{"padded to 48 bytes each", with(make([]byte, 16), r, make([]byte, 16), s), ReasonSignature},
 		{"empty", with(), ReasonSignature},
 	}
 }
 
-// An Ed25519 signature is R and S, 32 octets each (RFC 8032, section 5.1.6).
+// An Ed25519 signature is R and S, 32 bytes each (RFC 8032, section 5.1.6).
 func badEd25519() []refusal {
 	good := signed("EdDSA", "", edKey())
 	raw := must(base64.RawURLEncoding.DecodeString(good[strings.LastIndexByte(good, '.')+1:]))

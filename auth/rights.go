@@ -37,18 +37,20 @@ func readRoles(claims object, claim string) grant {
 }
 
 func readGrant(claims object, claim string, check func(string) error, other func(*grant, []byte)) (g grant) {
+	add := (*grant).addText
+	if isScope(claim) {
+		add = (*grant).addScope
+	}
 	value, err := find(claims, claim)
 	switch {
 	case err != nil:
 		g.drop(err)
 	case value == nil:
-	case value[0] == '"' && isScope(claim):
-		g.addScope(value, check)
 	case value[0] == '"':
-		g.addText(value, check)
+		add(&g, value, check)
 	case value[0] == '[':
 		for element := range elements(value) {
-			g.addText(element, check)
+			add(&g, element, check)
 		}
 	default:
 		other(&g, value)

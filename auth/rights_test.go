@@ -55,6 +55,7 @@ func TestRightsAsIssuersWriteThem(t *testing.T) {
 		{"RFC 9068", ClaimNames{Permissions: "scope"}, `"scope":"openid realtime:read"`, rights{Permissions: []string{"openid", "realtime:read"}}},
 		{"Microsoft Entra", ClaimNames{Permissions: "scp"}, `"scp":"user.read chat.read"`, rights{Permissions: []string{"user.read", "chat.read"}}},
 		{"Okta", ClaimNames{Permissions: "scp"}, `"scp":["openid","chat"]`, rights{Permissions: []string{"openid", "chat"}}},
+		{"scopes in a list of texts", ClaimNames{Permissions: "scope"}, `"scope":["openid profile","chat"]`, rights{Permissions: []string{"openid", "profile", "chat"}}},
 		{"scope with a path", ClaimNames{Permissions: "access.scope"}, `"access":{"scope":"a b"}`, rights{Permissions: []string{"a", "b"}}},
 		{"scope, spaces around", ClaimNames{Permissions: "scope"}, `"scope":"  a   b a "`, rights{Permissions: []string{"a", "b"}}},
 		{"scope, empty", ClaimNames{Permissions: "scope"}, `"scope":""`, rights{}},

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// MaxTokenSize is the length in octets above which a token is refused unread.
+	// MaxTokenSize is the length in bytes above which a token is refused unread.
 	MaxTokenSize = 8 << 10
 
 	maxKeyID = 255
@@ -38,7 +38,7 @@ func split(token string) (segments, error) {
 	case token == "":
 		return segments{}, refuse(ReasonMissing, "the token is empty")
 	case len(token) > MaxTokenSize:
-		return segments{}, refuse(ReasonTooLarge, "the token is longer than %d octets", MaxTokenSize)
+		return segments{}, refuse(ReasonTooLarge, "the token is longer than %d bytes", MaxTokenSize)
 	case strings.Count(token, ".") != 2:
 		return segments{}, refuse(ReasonMalformed, "a token has three parts, separated by dots")
 	}
@@ -62,7 +62,7 @@ func split(token string) (segments, error) {
 }
 
 // decodeSegment takes only the one spelling that RFC 7515, section 2 gives: no
-// padding, no bits beyond the last octet, and no line ends, which the standard
+// padding, no bits beyond the last byte, and no line ends, which the standard
 // decoder skips even when it is strict.
 func decodeSegment(text string) ([]byte, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
@@ -104,12 +104,12 @@ func headerText(m member) (string, error) {
 		return "", refuse(ReasonMalformed, "header: %s: %w", m.name, err)
 	}
 	if len(s) > maxKeyID {
-		return "", refuse(ReasonMalformed, "header: %s is longer than %d octets", m.name, maxKeyID)
+		return "", refuse(ReasonMalformed, "header: %s is longer than %d bytes", m.name, maxKeyID)
 	}
 	return string(s), nil
 }
 
-// Inspect decodes a token WITHOUT VERIFYING IT: anybody can have written what
+// Inspect decodes a token WITHOUT VERIFYING IT: everyone can have written what
 // it returns, so no decision may rest on it. It is for showing a token to the
 // person who holds it. The error is an Error.
 func Inspect(token string) (header, claims json.RawMessage, err error) {

@@ -107,7 +107,7 @@ func TestTokenMintRefuses(t *testing.T) {
 		want string
 	}{
 		{"no secret", nil, []string{"--sub=u1"}, 2, "set REALTIME_JWT_HMAC_SECRET"},
-		{"a short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, []string{"--sub=u1"}, 1, "5 octets are too few"},
+		{"a short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, []string{"--sub=u1"}, 1, "5 bytes are too few"},
 		{"no user", secret, nil, 2, "--sub"},
 		{"a claim that is not JSON", secret, []string{"--sub=u1", "--claim=plan=gold"}, 2, `--claim 'plan="text"'`},
 		{"an algorithm for public keys", append(secret, "REALTIME_JWT_ALGORITHM=RS256"), []string{"--sub=u1"}, 2, `jwt_algorithm is "RS256"`},

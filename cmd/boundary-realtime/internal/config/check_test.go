@@ -44,7 +44,7 @@ func TestCheck(t *testing.T) {
 		{"origins", with("REALTIME_ALLOWED_ORIGINS=https://a.example, http://localhost:3000"), ""},
 		{"nothing", nil, "no way to verify tokens: set REALTIME_JWT_HMAC_SECRET"},
 		{"empty secret", []string{"REALTIME_JWT_HMAC_SECRET="}, "no way to verify tokens"},
-		{"short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, "5 octets are too few for HS256"},
+		{"short secret", []string{"REALTIME_JWT_HMAC_SECRET=short"}, "5 bytes are too few for HS256"},
 		{"two secrets", with("REALTIME_JWT_HMAC_SECRET_FILE=" + secret), "jwt_hmac_secret and jwt_hmac_secret_file are both set"},
 		{"empty secret file", []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + empty}, "the file is empty"},
 		{"missing secret file", []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + dir + "/none"}, "jwt_hmac_secret_file: no such file or directory: " + dir + "/none"},

@@ -38,7 +38,7 @@ var settings = []setting{
 	{"compression", "false", "Offer permessage-deflate to clients", func(c *Config) value { return toggle{&c.Compression} }},
 	{"dev", "false", "Make keys at start and serve a page to try it; loopback only, never for production", func(c *Config) value { return toggle{&c.Dev} }},
 
-	{"jwt_hmac_secret", "", "Secret that verifies HS256 tokens, 32 octets or more", func(c *Config) value { return secretText{&c.JWT.HMACSecret} }},
+	{"jwt_hmac_secret", "", "Secret that verifies HS256 tokens, 32 bytes or more", func(c *Config) value { return secretText{&c.JWT.HMACSecret} }},
 	{"jwt_hmac_secret_file", "", "File that holds the secret that verifies HS256 tokens", func(c *Config) value { return text{&c.JWT.HMACSecretFile} }},
 	{"jwt_public_key_file", "", "Public key or certificate (PEM) that verifies tokens", func(c *Config) value { return text{&c.JWT.PublicKeyFile} }},
 	{"jwks_url", "", "Where the issuer publishes its keys: https, or http on loopback; redirects are not followed", func(c *Config) value { return link{&c.JWT.JWKSURL} }},
