@@ -42,7 +42,7 @@ func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
 		return a, originRefusal(foreign)
 	}
 	a.handshake = handshake
-	if err := e.service.engine.Admits(a.address, ""); err != nil {
+	if err := e.service.engine.CheckLimits(a.address, ""); err != nil {
 		return a, limitRefusal(err)
 	}
 	token, follows, why := e.credential(r)
@@ -57,7 +57,7 @@ func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
 	case follows:
 		return a, nil
 	}
-	if err := e.service.engine.Admits(a.address, a.id.UserID); err != nil {
+	if err := e.service.engine.CheckLimits(a.address, a.id.UserID); err != nil {
 		return a, limitRefusal(err).of(a.id)
 	}
 	return a, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,7 +28,7 @@ func TestConnectionCaps(t *testing.T) {
 		code   realtime.CloseCode
 		reason string
 	}{
-		"per user":    {realtime.Limits{ConnectionsPerUser: 2}, "u1", 429, 4504, "user_limit"},
+		"per user":    {realtime.Limits{ConnectionsPerUser: 2, RejectNewest: true}, "u1", 429, 4504, "user_limit"},
 		"per address": {realtime.Limits{ConnectionsPerAddress: 2}, "u2", 429, 4504, "address_limit"},
 		"in all":      {realtime.Limits{Connections: 2}, "u2", 503, 1013, "full"},
 	} {
@@ -37,11 +38,14 @@ func TestConnectionCaps(t *testing.T) {
 				dial(user(test.second))
 				h := svc.Handler(realtime.HandlerOptions{})
 				target := "/?token=" + token(t, user(test.second))
-				if status, _, text := ask(t, h, upgrading(target)); status != test.status {
-					t.Errorf("status %d %q, want %d", status, text, test.status)
+				status, header, text := ask(t, h, upgrading(target))
+				if after, err := strconv.Atoi(header.Get("Retry-After")); status != test.status || err != nil || after < 5 || after > 20 {
+					t.Errorf("status %d %q, Retry-After %q, want %d", status, text, header.Get("Retry-After"), test.status)
 				}
 				refused := dialPipe(t, h, upgrading(target, "Sec-WebSocket-Protocol", protocol))
-				refused.wantsClose(test.code)
+				if delay := refused.wantsRetry(test.code, test.reason); delay < 5*time.Second || delay > 20*time.Second {
+					t.Errorf("it may come back after %v", delay)
+				}
 				synctest.Wait()
 				if n := metric(t, svc, "realtime_refusals_total"); n != 2 || svc.ConnectionCount() != 2 {
 					t.Errorf("%v refusals are counted, %d connections are there", n, svc.ConnectionCount())
@@ -58,11 +62,13 @@ func TestConnectionCaps(t *testing.T) {
 	}
 }
 
-// With EvictOldest the oldest makes room, and is told so with 4504.
+// With EvictOldest, and of a user by default, the oldest makes room: it is closed
+// with 4504 and no $closing, since its client is to stop.
 func TestEvictOldest(t *testing.T) {
 	for name, limits := range map[string]realtime.Limits{
 		"of the user":      {ConnectionsPerUser: 2, EvictOldest: true},
 		"from the address": {ConnectionsPerAddress: 2, EvictOldest: true},
+		"by default":       {ConnectionsPerUser: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, realtime.Options{PingInterval: -1, Limits: limits}, realtime.HandlerOptions{}, func(t *testing.T, svc *realtime.Service, dial func(claims, ...string) *raw) {
@@ -88,7 +94,7 @@ func TestConnectionCapsUnderRace(t *testing.T) {
 	t.Parallel()
 	for _, evict := range []bool{false, true} {
 		const most = 5
-		svc := newService(t, realtime.Options{Limits: realtime.Limits{ConnectionsPerUser: most, EvictOldest: evict}})
+		svc := newService(t, realtime.Options{Limits: realtime.Limits{ConnectionsPerUser: most, EvictOldest: evict, RejectNewest: !evict}})
 		for range 5 {
 			var all sync.WaitGroup
 			for range 40 {
@@ -152,7 +158,7 @@ func TestAddressBehindProxies(t *testing.T) {
 				dialPipe(t, h, request(0)).wants("$connected")
 				second := dialPipe(t, h, request(1))
 				if test.sameClient {
-					second.wantsClose(4504)
+					second.wantsRetry(4504, "address_limit")
 				} else {
 					second.wants("$connected")
 				}
@@ -188,7 +194,7 @@ func TestStrangersCountForTheirAddress(t *testing.T) {
 			inVirtualTime(t, opts, handler, func(t *testing.T, svc *realtime.Service, _ func(claims, ...string) *raw) {
 				h := svc.Handler(handler)
 				first, second := dialPipe(t, h, upgrading("/")), dialPipe(t, h, upgrading("/"))
-				dialPipe(t, h, upgrading("/", "Sec-WebSocket-Protocol", protocol)).wantsClose(4504)
+				dialPipe(t, h, upgrading("/", "Sec-WebSocket-Protocol", protocol)).wantsRetry(4504, "address_limit")
 				for _, c := range []*raw{first, second} {
 					c.send(socket.OpText, connecting(token(t, user("u1"))))
 					c.wants("$connected")

@@ -76,7 +76,8 @@ func (s *Service) reserve(address string) (release func(), why *refusal) {
 		return nil, drainedRequest()
 	}
 	if full := s.pending.add(address); full != "" {
-		return nil, refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, full)
+		return nil, refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, full).
+			retryAfter(jitter(retryBusy))
 	}
 	unhold, err := s.engine.Hold(address)
 	if err != nil {

@@ -175,8 +175,13 @@ func TestRefusedFirstMessages(t *testing.T) {
 	}
 }
 
+// wantsRefusal reads a close frame: behind $closing, where the code asks the client
+// to try again.
 func wantsRefusal(t *testing.T, c *raw, code realtime.CloseCode, text string) {
 	t.Helper()
+	if code == wire.CloseTryAgain {
+		c.wants("$closing")
+	}
 	if event := c.next(); event.Kind != socket.Close || event.Code != uint16(code) || string(event.Data) != text {
 		t.Errorf("kind %d, %d %q; want a close with %d %q", event.Kind, event.Code, event.Data, code, text)
 	}
@@ -342,7 +347,7 @@ func TestShutdownEndsStrangers(t *testing.T) {
 				start := time.Now()
 				ended := make(chan error, 1)
 				go func() { ended <- svc.Shutdown(context.Background()) }()
-				client.wantsClose(c.code)
+				client.wantsRetry(c.code, "drain")
 				if err := <-ended; err != nil {
 					t.Error(err)
 				}

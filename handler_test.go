@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,23 @@ func TestRefusalsOfPlainClients(t *testing.T) {
 		if got := header.Get("Www-Authenticate"); (got == `Bearer error="invalid_token"`) != (c.status == 401) {
 			t.Errorf("%s: Www-Authenticate %q", c.name, got)
 		}
+		if after, err := strconv.Atoi(header.Get("Retry-After")); (err == nil && after >= 1) != (c.status == 503) {
+			t.Errorf("%s: Retry-After %q", c.name, header.Get("Retry-After"))
+		}
+	}
+}
+
+// An issuer that may be asked again in a while is waited for.
+func TestRetryWhenKeysMayBeThere(t *testing.T) {
+	t.Parallel()
+	h := newService(t, realtime.Options{Verifier: decided(nil, &auth.UnavailableError{RetryAfter: 20 * time.Second})}).Handler(realtime.HandlerOptions{})
+	status, header, _ := ask(t, h, upgrading("/?token=x"))
+	if after := header.Get("Retry-After"); status != 503 || after != "20" && after != "21" {
+		t.Errorf("status %d, Retry-After %q", status, after)
+	}
+	c := dialPipe(t, h, upgrading("/?token=x", "Sec-Websocket-Protocol", wire.Subprotocol))
+	if delay := c.wantsRetry(1013, "unavailable"); delay < 20*time.Second || delay > 21*time.Second {
+		t.Errorf("it may come back after %v", delay)
 	}
 }
 
@@ -175,10 +193,7 @@ func TestRefusalsOfSubprotocolClients(t *testing.T) {
 			t.Parallel()
 			s := start(t, realtime.Options{Verifier: c.verifier}, realtime.HandlerOptions{Require: c.require})
 			client := dialRaw(t, s, upgrading("/?token=x", "Sec-Websocket-Protocol", wire.Subprotocol))
-			event := client.next()
-			if event.Kind != socket.Close || event.Code != uint16(c.code) || string(event.Data) != c.text {
-				t.Errorf("kind %d, %d %q; want a close with %d %q", event.Kind, event.Code, event.Data, c.code, c.text)
-			}
+			wantsRefusal(t, client, c.code, c.text)
 			if n := s.ConnectionCount(); n != 0 {
 				t.Errorf("%d connections are registered", n)
 			}

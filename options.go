@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -80,15 +81,20 @@ type Limits struct {
 	// Connections is how many connections a node takes: beyond, requests are
 	// answered with 503. ConnectionsPerUser and ConnectionsPerAddress are how many
 	// a node takes of one user and from one network address (of IPv6: one /64);
-	// beyond, the answer is 429, or 4504 for clients of the subprotocol. Requests
-	// that have no address, as those from a Unix socket, count as from one.
-	// Default: any number.
+	// beyond, EvictOldest and RejectNewest decide. Requests that have no address, as
+	// those from a Unix socket, count as from one. Zero means no limit.
 	Connections           int
 	ConnectionsPerUser    int
 	ConnectionsPerAddress int
-	// EvictOldest has a connection too many of a user or an address take the place
-	// of the oldest, which is closed with 4504, in place of being refused.
-	EvictOldest bool
+	// EvictOldest and RejectNewest say what happens to a connection over the limit
+	// of its user or address; set one of them for both limits. EvictOldest closes the
+	// oldest with 4504, which tells its client to stop. RejectNewest answers 429 with
+	// Retry-After; clients of the subprotocol get $closing with a delay, and 4504.
+	// Default: the oldest of a user is evicted, since it may be what is left of a
+	// client that has lost its network; of an address, where connections are of many
+	// users, the newest is rejected.
+	EvictOldest  bool
+	RejectNewest bool
 }
 
 // closeTimeout is how long a client may take to answer a close frame.
@@ -131,7 +137,8 @@ func (l Limits) withDefaults() Limits {
 
 func (l Limits) caps() engine.Caps {
 	return engine.Caps{
-		Total: l.Connections, PerUser: l.ConnectionsPerUser, PerSource: l.ConnectionsPerAddress, Evict: l.EvictOldest,
+		Total: l.Connections, PerUser: l.ConnectionsPerUser, PerSource: l.ConnectionsPerAddress,
+		EvictUser: !l.RejectNewest, EvictSource: l.EvictOldest,
 	}
 }
 
@@ -167,6 +174,9 @@ func (o Options) check() error {
 	if o.Limits.Backlog < o.Limits.MessageSize+frameCost {
 		return fmt.Errorf("realtime: Limits.Backlog (%d) must be at least Limits.MessageSize (%d) and %d: else no message of that size could wait",
 			o.Limits.Backlog, o.Limits.MessageSize, frameCost)
+	}
+	if o.Limits.EvictOldest && o.Limits.RejectNewest {
+		return errors.New("realtime: Limits.EvictOldest and Limits.RejectNewest are both set; set one, or none for the default")
 	}
 	for _, rule := range o.Topics {
 		if err := rule.Check(); err != nil {

@@ -39,7 +39,7 @@ func TestTooManyStrangers(t *testing.T) {
 		if status != 503 || text != "too many clients have yet to send their token; try again" {
 			t.Errorf("one more: %d %q", status, text)
 		}
-		dialPipe(t, h, from("192.0.2.9:1", "Sec-Websocket-Protocol", wire.Subprotocol)).wantsClose(1013)
+		dialPipe(t, h, from("192.0.2.9:1", "Sec-Websocket-Protocol", wire.Subprotocol)).wantsRetry(1013, "unauthenticated_limit")
 		clients[0].send(socket.OpText, connecting(token(t, user("u1"))))
 		clients[0].wants("$connected")
 		_ = clients[1].Conn.Close()
@@ -83,7 +83,7 @@ func TestTooManyStrangersOfAnAddress(t *testing.T) {
 					if status != 503 || text != "too many clients from this address have yet to send their token; try again" {
 						t.Errorf("one more: %d %q", status, text)
 					}
-					dialPipe(t, h, from(addresses.more, "Sec-Websocket-Protocol", wire.Subprotocol)).wantsClose(1013)
+					dialPipe(t, h, from(addresses.more, "Sec-Websocket-Protocol", wire.Subprotocol)).wantsRetry(1013, "unauthenticated_limit")
 					_ = clients[0].Conn.Close()
 					synctest.Wait()
 					for _, address := range []string{addresses.other, addresses.more} {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/internal/socket"
@@ -148,6 +149,22 @@ func (c *raw) wantsClose(want realtime.CloseCode) {
 		c.t.Fatalf("got kind %d, code %d %q, want a close frame with %d", event.Kind, event.Code, event.Data, want)
 	}
 	_ = c.Conn.Close() // so that the server need not wait for the answer
+}
+
+// wantsRetry reads $closing with a reason and a delay, and the close frame behind.
+func (c *raw) wantsRetry(want realtime.CloseCode, reason string) (delay time.Duration) {
+	c.t.Helper()
+	var m struct {
+		Type, Reason   string
+		ReconnectAfter int64
+	}
+	event := c.next()
+	if err := json.Unmarshal(event.Data, &m); event.Op != socket.OpText || err != nil ||
+		m.Type != "$closing" || m.Reason != reason || m.ReconnectAfter <= 0 {
+		c.t.Fatalf("got kind %d %q, want $closing with the reason %s and a delay", event.Kind, event.Data, reason)
+	}
+	c.wantsClose(want)
+	return time.Duration(m.ReconnectAfter) * time.Millisecond
 }
 
 func (c *raw) send(op socket.Opcode, payload string) {

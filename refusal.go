@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"boundary-app.org/realtime/auth"
@@ -21,6 +23,7 @@ type refusal struct {
 	reason string          // the label of the metric; the set is small and fixed
 	answer *socket.Refusal // to a request; its text goes with a close code, too
 	code   CloseCode       // for clients that are upgraded; 0: they get the answer
+	retry  time.Duration   // after which the client may try again; 0: trying again is of no use
 
 	// for the log alone
 	detail string          // the cause, without anything of a token
@@ -30,6 +33,43 @@ type refusal struct {
 
 func refuse(reason string, status int, code CloseCode, text string) *refusal {
 	return &refusal{reason: reason, answer: &socket.Refusal{Status: status, Text: text}, code: code, detail: text}
+}
+
+// How long a refused client waits at the least before it tries again. It is told up
+// to twice as long, so that clients that are refused together do not come back
+// together.
+const (
+	retryLimit  = 10 * time.Second // within 35 s a connection that is no longer there is noticed
+	retryBusy   = 5 * time.Second
+	retryVerify = 5 * time.Second
+)
+
+// jitter returns a random time from least to twice as long.
+func jitter(least time.Duration) time.Duration { return least + rand.N(least) }
+
+// retryAfter lets the client try again, after a delay.
+func (r *refusal) retryAfter(delay time.Duration) *refusal {
+	r.retry = delay
+	if r.answer.Header == nil {
+		r.answer.Header = http.Header{}
+	}
+	seconds := max(1, (delay+time.Second-1)/time.Second)
+	r.answer.Header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	return r
+}
+
+// appendTo appends the frames that tell an upgraded client: $closing where it may
+// try again, and the close frame.
+func (r *refusal) appendTo(frames []byte) []byte {
+	if r.retry > 0 {
+		reason := r.reason
+		if reason == reasonDraining {
+			reason = closingDrain
+		}
+		closing := wire.Closing{Reason: reason, ReconnectAfter: r.retry}.Encode()
+		frames = socket.AppendFrame(frames, socket.OpText, closing)
+	}
+	return socket.AppendClose(frames, uint16(r.code), r.answer.Text)
 }
 
 // because gives the log a more precise cause than the client is told.
@@ -50,15 +90,24 @@ func originRefusal(foreign *origin.Refusal) *refusal {
 	return why
 }
 
+// The reason of a refusal during a drain, and what $closing says in every drain.
+const (
+	reasonDraining = "draining"
+	closingDrain   = "drain"
+)
+
 // limitRefusal returns the refusal for a connection over a limit.
 func limitRefusal(err error) *refusal {
 	switch {
 	case errors.Is(err, engine.ErrUserFull):
-		return refuse("user_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections of this user; close one first")
+		return refuse("user_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections of this user; close one first").
+			retryAfter(jitter(retryLimit))
 	case errors.Is(err, engine.ErrSourceFull):
-		return refuse("address_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections from this address; close one first")
+		return refuse("address_limit", http.StatusTooManyRequests, wire.CloseConnectionLimit, "too many connections from this address; close one first").
+			retryAfter(jitter(retryLimit))
 	}
-	return refuse("full", http.StatusServiceUnavailable, wire.CloseTryAgain, "this node has as many connections as it may have; try again later")
+	return refuse("full", http.StatusServiceUnavailable, wire.CloseTryAgain, "this node has as many connections as it may have; try again later").
+		retryAfter(jitter(retryBusy))
 }
 
 // lateRefusal is the refusal of a client that passed every check and cannot be
@@ -76,7 +125,8 @@ func drainedRequest() *refusal { return drained(true) }
 
 // drained is the refusal of a client that is upgraded when a drain begins.
 func drained(subprotocol bool) *refusal {
-	return refuse("draining", http.StatusServiceUnavailable, drainCode(subprotocol), drainReason)
+	return refuse(reasonDraining, http.StatusServiceUnavailable, drainCode(subprotocol), drainReason).
+		retryAfter(drainDelay())
 }
 
 // refusalOf is the refusal of a token that was not accepted.
@@ -97,10 +147,18 @@ func (e *endpoint) refusalOf(err error) *refusal {
 		return unauthorized(string(auth.ReasonClaims), "unauthorized: the identity's user id or roles cannot be used")
 	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return refuse(reason, http.StatusServiceUnavailable, wire.CloseTryAgain, "the token cannot be verified just now; try again").
-			because(auth.Detail(err))
+			because(auth.Detail(err)).retryAfter(verifyDelay(err))
 	}
 	e.service.peers.of(kindVerifier).Error("a token could not be verified", "error", err)
 	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
+}
+
+// verifyDelay returns when a token may be verified that cannot be just now.
+func verifyDelay(err error) time.Duration {
+	if known, ok := errors.AsType[*auth.UnavailableError](err); ok && known.RetryAfter > 0 {
+		return known.RetryAfter + rand.N(time.Second)
+	}
+	return jitter(retryVerify)
 }
 
 // unauthorized is a refusal with the challenge that a 401 must have (RFC 9110
@@ -127,7 +185,7 @@ func (e *endpoint) refuse(w http.ResponseWriter, a attempt, why *refusal) {
 // reject closes an upgraded client that is refused, behind prelude.
 func (e *endpoint) reject(conn net.Conn, a attempt, prelude []byte, why *refusal) {
 	e.service.report(a, why, slog.Int("code", int(why.code)))
-	e.writeFinal(conn, socket.AppendClose(prelude, uint16(why.code), why.answer.Text))
+	e.writeFinal(conn, why.appendTo(prelude))
 }
 
 // finalTime bounds how long a refused client is written to, and read from.

@@ -100,7 +100,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 			t.Run(c.name+" "+offered, func(t *testing.T) {
 				t.Parallel()
 				log := &journal{}
-				svc := newService(t, realtime.Options{Log: log.jsonLogger(), Limits: realtime.Limits{ConnectionsPerUser: 1}})
+				svc := newService(t, realtime.Options{Log: log.jsonLogger(), Limits: realtime.Limits{ConnectionsPerUser: 1, RejectNewest: true}})
 				connect(t, svc, "many")
 				if _, err := svc.Revoke(t.Context(), realtime.Revocation{User: "gone"}); err != nil {
 					t.Fatal(err)

@@ -169,10 +169,12 @@ func sayGoodbyes(conns []*Conn, most int) (rest []*Conn) {
 	return nil
 }
 
-// sayGoodbye tells a client to come back, each after a delay of its own.
+// drainDelay returns when a client should come back: each after a delay of its own.
+func drainDelay() time.Duration { return max(time.Millisecond, rand.N(time.Second)) }
+
+// sayGoodbye tells a client to come back after a delay.
 func (c *Conn) sayGoodbye() (told bool) {
-	delay := time.Duration(rand.Int64N(int64(time.Second)))
-	if !c.core.Send(wire.Closing{Reason: "drain", ReconnectAfter: delay}.Encode()) {
+	if !c.core.Send(wire.Closing{Reason: closingDrain, ReconnectAfter: drainDelay()}.Encode()) {
 		return false
 	}
 	return c.core.Close(uint16(drainCode(c.core.TextPing())), drainReason)

@@ -71,11 +71,13 @@ func TestShutdownTakesNobody(t *testing.T) {
 		t.Error("it is ready")
 	}
 	target := "/?token=" + token(t, user("u1"))
-	status, _, text := ask(t, s.Handler(realtime.HandlerOptions{}), upgrading(target))
-	if status != 503 || text != "the server is shutting down; reconnect" {
-		t.Errorf("%d %q, want 503", status, text)
+	status, header, text := ask(t, s.Handler(realtime.HandlerOptions{}), upgrading(target))
+	if status != 503 || text != "the server is shutting down; reconnect" || header.Get("Retry-After") != "1" {
+		t.Errorf("%d %q, Retry-After %q, want 503", status, text, header.Get("Retry-After"))
 	}
-	dialRaw(t, s, upgrading(target, "Sec-Websocket-Protocol", wire.Subprotocol)).wantsClose(4001)
+	if delay := dialRaw(t, s, upgrading(target, "Sec-Websocket-Protocol", wire.Subprotocol)).wantsRetry(4001, "drain"); delay > 2*time.Second {
+		t.Errorf("it is to come back after %v", delay)
+	}
 	_, err := s.Connect(t.Context(), &faulty{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
 	if !errors.Is(err, realtime.ErrShutdown) {
 		t.Errorf("connect: %v, want ErrShutdown", err)

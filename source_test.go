@@ -44,7 +44,7 @@ func TestSourcesOfRequests(t *testing.T) {
 				}
 				clients[0].wants("$connected")
 				if c.sameClient {
-					clients[1].wantsClose(4504)
+					clients[1].wantsRetry(4504, "address_limit")
 				} else {
 					clients[1].wants("$connected")
 				}

@@ -46,7 +46,8 @@ func (c CloseCode) Valid() bool {
 }
 
 // Reconnect reports whether a client that was closed with the code should
-// connect again.
+// connect again. A client that got a Closing frame before should in any case, after
+// the delay it names.
 func (c CloseCode) Reconnect() bool {
 	switch {
 	case c >= 4000 && c <= 4499:

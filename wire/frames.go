@@ -71,8 +71,8 @@ func (r Reply) Encode() []byte {
 	return out
 }
 
-// Closing tells a client that the server is about to close the connection and
-// how long to wait before it connects again.
+// Closing tells a client that the server is about to close the connection, or to
+// refuse it, and how long to wait before it connects again.
 type Closing struct {
 	Reason         string
 	ReconnectAfter time.Duration

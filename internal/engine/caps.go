@@ -15,12 +15,13 @@ type Caps struct {
 	Total     int
 	PerUser   int
 	PerSource int
-	// Evict closes the oldest connection of a user or source that has one too
-	// many, with 4504, in place of refusing the newest.
-	Evict bool
+	// EvictUser closes the oldest connection of a user that has one too many, with
+	// 4504, in place of refusing the newest; EvictSource that of a source.
+	EvictUser   bool
+	EvictSource bool
 }
 
-// Errors of Register, and of Admits. ErrFull matches all.
+// Errors of Register, and of CheckLimits. ErrFull matches all.
 var (
 	ErrFull       = errors.New("there are as many connections as there may be")
 	ErrUserFull   = fmt.Errorf("%w of this user", ErrFull)
@@ -34,18 +35,17 @@ const bySource bus.Route = 255
 func (s Spec) user() key   { return key{bus.User, s.User} }
 func (s Spec) source() key { return key{bySource, s.Source} }
 
-// Admits tells ahead whether Register would refuse a connection of a source, or
-// of a user, for their number. An empty text stands for any.
-func (e *Engine) Admits(source, user string) error {
+// CheckLimits returns ahead the error with which Register would refuse a
+// connection of a source, or of a user, for their number. An empty text stands
+// for any.
+func (e *Engine) CheckLimits(source, user string) error {
 	caps := e.cfg.Caps
 	switch {
 	case caps.Total > 0 && e.Open() >= caps.Total:
 		return ErrFull
-	case caps.Evict:
-		return nil
-	case caps.PerSource > 0 && source != "" && e.index.count(key{bySource, source}) >= caps.PerSource:
+	case caps.PerSource > 0 && !caps.EvictSource && source != "" && e.index.count(key{bySource, source}) >= caps.PerSource:
 		return ErrSourceFull
-	case caps.PerUser > 0 && user != "" && e.index.count(key{bus.User, user}) >= caps.PerUser:
+	case caps.PerUser > 0 && !caps.EvictUser && user != "" && e.index.count(key{bus.User, user}) >= caps.PerUser:
 		return ErrUserFull
 	}
 	return nil
@@ -59,15 +59,19 @@ func (e *Engine) Hold(source string) (release func(), err error) {
 		return func() {}, nil
 	}
 	k, on := key{bySource, source}, e.shards[0]
-	if !e.index.reserve(k, on, limit, e.cfg.Caps.Evict) {
+	if !e.index.reserve(k, on, limit, e.cfg.Caps.EvictSource) {
 		return nil, ErrSourceFull
 	}
 	return func() { e.index.release(k, on) }, nil
 }
 
-// reserved returns how many places a new connection reserves under a limit.
-func (caps Caps) reserved(limit int) int32 {
-	if limit > 0 && !caps.Evict {
+// ofUser and ofSource return how many places a new connection reserves: none
+// where it takes that of the oldest.
+func (caps Caps) ofUser() int32   { return reserved(caps.PerUser, caps.EvictUser) }
+func (caps Caps) ofSource() int32 { return reserved(caps.PerSource, caps.EvictSource) }
+
+func reserved(limit int, evict bool) int32 {
+	if limit > 0 && !evict {
 		return 1
 	}
 	return 0
@@ -84,12 +88,12 @@ func (e *Engine) reserve(c *Conn, spec *Spec) error {
 	if caps.PerSource == 0 {
 		spec.Source = ""
 	}
-	held := spec.Source != "" && caps.reserved(caps.PerSource) > 0
+	held := spec.Source != "" && caps.ofSource() > 0
 	if held && !e.index.reserve(spec.source(), c.shard, caps.PerSource, false) {
 		e.open.Add(-1)
 		return ErrSourceFull
 	}
-	if caps.reserved(caps.PerUser) > 0 && !e.index.reserve(spec.user(), c.shard, caps.PerUser, false) {
+	if caps.ofUser() > 0 && !e.index.reserve(spec.user(), c.shard, caps.PerUser, false) {
 		if held {
 			e.index.release(spec.source(), c.shard)
 		}
@@ -102,9 +106,12 @@ func (e *Engine) reserve(c *Conn, spec *Spec) error {
 // evict closes the oldest connections of a group that has more than limit. Two at
 // once could both find the same one too many, and close one each.
 func (e *Engine) evict(newest *Conn, k key, limit int) {
+	if limit == 0 || k.name == "" {
+		return
+	}
 	e.evicting.Lock()
 	defer e.evicting.Unlock()
-	for limit > 0 && k.name != "" && e.index.count(k) > limit {
+	for e.index.count(k) > limit {
 		oldest := e.oldest(k, newest)
 		if oldest == nil {
 			return

@@ -109,16 +109,18 @@ type Spec struct {
 // Register makes c, a zero Conn, a connection: it is found and sent to from now
 // on, but what is sent is held back until Open. The engine owns spec.Conn from
 // here on, unless Register refuses with ErrFull, ErrUserFull or ErrSourceFull.
-// With Caps.Evict it waits for the loops; it must not be called by a loop.
+// Where the Caps evict it waits for the loops; it must not be called by a loop.
 func (e *Engine) Register(c *Conn, spec Spec) error {
 	e.prepare(c, spec)
 	if err := e.reserve(c, &spec); err != nil {
 		return err
 	}
 	e.attach(c, &spec)
-	if e.cfg.Caps.Evict {
-		e.evict(c, spec.source(), e.cfg.Caps.PerSource)
-		e.evict(c, spec.user(), e.cfg.Caps.PerUser)
+	if caps := e.cfg.Caps; caps.EvictSource {
+		e.evict(c, spec.source(), caps.PerSource)
+	}
+	if caps := e.cfg.Caps; caps.EvictUser {
+		e.evict(c, spec.user(), caps.PerUser)
 	}
 	return nil
 }
@@ -147,9 +149,9 @@ func (e *Engine) attach(c *Conn, spec *Spec) {
 	}
 	c.groups = make([]membership, 0, room)
 	c.enter(key{route: bus.Everyone}, 0)
-	c.enter(spec.user(), e.cfg.Caps.reserved(e.cfg.Caps.PerUser))
+	c.enter(spec.user(), e.cfg.Caps.ofUser())
 	if spec.Source != "" {
-		c.enter(spec.source(), e.cfg.Caps.reserved(e.cfg.Caps.PerSource))
+		c.enter(spec.source(), e.cfg.Caps.ofSource())
 	}
 	for _, role := range spec.Roles {
 		c.enter(key{bus.Role, role}, 0)

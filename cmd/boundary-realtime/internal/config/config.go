@@ -79,10 +79,10 @@ type Limits struct {
 	MessageRate  float64 // a second; 0: any number
 	MessageBurst int
 
-	Connections           int // 0: any number
-	ConnectionsPerUser    int // 0: any number
-	ConnectionsPerAddress int // 0: any number
-	Over                  string
+	Connections           int    // 0: any number
+	ConnectionsPerUser    int    // 0: any number
+	ConnectionsPerAddress int    // 0: any number
+	Over                  string // OverReject, OverEvict, or empty for the default of each limit
 }
 
 // What is done about a connection too many.

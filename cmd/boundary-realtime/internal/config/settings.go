@@ -76,7 +76,7 @@ var settings = []setting{
 	{"connections", "0", "Connections that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.Connections} }},
 	{"connections_per_user", "0", "Connections of one user that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.ConnectionsPerUser} }},
 	{"connections_per_address", "0", "Connections from one network address (of IPv6: one /64) that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.ConnectionsPerAddress} }},
-	{"connections_over", OverReject, "What is done about a connection too many of a user or address: reject it, or evict-oldest", func(c *Config) value {
+	{"connections_over", "", "What happens to a connection over the limit of its user or address: reject it, or evict-oldest; empty: evict-oldest of a user, reject from an address", func(c *Config) value {
 		return choice{&c.Limits.Over, []string{OverReject, OverEvict}}
 	}},
 

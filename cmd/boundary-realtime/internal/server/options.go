@@ -24,6 +24,7 @@ func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Lo
 			ConnectionsPerUser:    cfg.Limits.ConnectionsPerUser,
 			ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
 			EvictOldest:           cfg.Limits.Over == config.OverEvict,
+			RejectNewest:          cfg.Limits.Over == config.OverReject,
 		},
 		Topics:        cfg.SlowTopics,
 		PingInterval:  orNone(cfg.Times.PingInterval),

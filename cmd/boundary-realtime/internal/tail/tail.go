@@ -104,7 +104,7 @@ func (c *client) session(ctx context.Context) error {
 	for {
 		text, err := c.read(context.WithoutCancel(ctx))
 		if err != nil {
-			return ending(err)
+			return c.ending(err)
 		}
 		if err := c.take(ctx, text); err != nil {
 			if errors.Is(err, errEnough) {
@@ -166,14 +166,15 @@ func (c *client) read(ctx context.Context) ([]byte, error) {
 	return text, err
 }
 
-// ending decides whether a client comes back after a failed read.
-func ending(err error) error {
+// ending decides whether a client comes back after a failed read: by the code, or
+// because the server has said when.
+func (c *client) ending(err error) error {
 	var closed websocket.CloseError
 	if !errors.As(err, &closed) {
 		return &loss{code: 1006, err: fmt.Errorf("connection lost: %w", withoutURL(err))}
 	}
 	code := wire.CloseCode(closed.Code)
-	if !code.Reconnect() {
+	if !code.Reconnect() && c.returnAfter == 0 {
 		return &Stopped{code, closed.Reason}
 	}
 	return &loss{code: code, err: fmt.Errorf("connection closed: %d %s", code, closed.Reason)}

@@ -96,6 +96,10 @@ func TestPrintsUntilStopped(t *testing.T) {
 			write(t, ctx, conn, hello)
 			expect(t, ctx, conn, `{"action":"subscribe","ref":1,"topic":"a:b"}`)
 			write(t, ctx, conn, `{"type":"two"}`)
+			write(t, ctx, conn, `{"type":"$closing","reason":"user_limit","reconnectAfter":2}`)
+			_ = conn.Close(4504, "too many")
+		},
+		func(t *testing.T, ctx context.Context, conn *websocket.Conn) {
 			_ = conn.Close(4503, "kicked")
 		},
 	}.start(t)
@@ -108,7 +112,8 @@ func TestPrintsUntilStopped(t *testing.T) {
 		t.Errorf("printed %q, want %q", r.out.String(), want)
 	}
 	want := "connected as u1, connection c1\nsubscribed to a:b\nthe server is closing the connection: drain\n" +
-		"connection closed: 4001 drain; reconnecting in 1ms\nconnected as u1, connection c1\n"
+		"connection closed: 4001 drain; reconnecting in 1ms\nconnected as u1, connection c1\n" +
+		"the server is closing the connection: user_limit\nconnection closed: 4504 too many; reconnecting in 2ms\n"
 	if r.status.String() != want {
 		t.Errorf("said %q, want %q", r.status.String(), want)
 	}

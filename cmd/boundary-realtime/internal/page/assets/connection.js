@@ -119,7 +119,7 @@ export class Connection {
     if (lived > steady || needsToken(code)) this.attempt = 0; // the server is there
     // A server that was started again refuses the tokens of the one before it. A
     // new token that is refused, too, is not replaced.
-    if (reconnects(code) || (needsToken(code) && !this.renewed)) this.retry(code, reason);
+    if (reconnects(code) || this.closing || (needsToken(code) && !this.renewed)) this.retry(code, reason);
     else this.onState("closed", `Closed: ${describe(code, reason)}`, code);
   }
 
