@@ -24,7 +24,7 @@ type Options struct {
 	// Bearer <key>". Blank ones are ignored. Without any, every call is refused
 	// with 403. New logs a warning when one has fewer than 16 bytes.
 	Keys []string
-	// MaxBody is the longest body of a request in octets; a batch may be 64
+	// MaxBody is the longest body of a request in bytes; a batch may be 64
 	// times as long. Default: the service's Limits.MessageSize.
 	MaxBody int64
 	// Timeout bounds a call: how long its body may take to arrive, and how long

@@ -114,5 +114,5 @@ func TestTheSizeOfABatch(t *testing.T) {
 	}
 	pad := strings.Repeat(" ", 64_000-len(full))
 	s.call(t, "POST", "/v1/batch", full+pad).want(t, http.StatusOK)
-	s.call(t, "POST", "/v1/batch", full+pad+" ").wantProblem(t, http.StatusRequestEntityTooLarge, "body_too_large", "longer than 64000 octets")
+	s.call(t, "POST", "/v1/batch", full+pad+" ").wantProblem(t, http.StatusRequestEntityTooLarge, "body_too_large", "longer than 64000 bytes")
 }

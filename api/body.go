@@ -22,7 +22,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	switch {
 	case errors.As(err, &over):
 		return nil, newProblem(bodyTooLarge,
-			"the body is longer than %d octets; send a reference to the data, or less at a time", over.Limit)
+			"the body is longer than %d bytes; send a reference to the data, or less at a time", over.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, newProblem(bodyTimeout, "the body took too long to arrive")
 	case err != nil:

@@ -46,7 +46,7 @@ type connectionList struct {
 	Next        string           `json:"next,omitempty"`
 }
 
-// candidate is a connection with its id, which is made anew each time it is
+// candidate is a connection with its id, which is made again each time it is
 // asked for.
 type candidate struct {
 	id   string

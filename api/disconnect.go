@@ -7,7 +7,7 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// maxReason is what a close frame has room for, in octets (RFC 6455 section 5.5).
+// maxReason is what a close frame has room for, in bytes (RFC 6455 section 5.5).
 const maxReason = 123
 
 // disconnected is the answer to a disconnect.
@@ -91,7 +91,7 @@ func parseCloseOrder(data []byte) (closeOrder, error) {
 
 func checkReason(reason string) error {
 	if len(reason) > maxReason {
-		return badBody(`"reason" has %d octets; at most %d fit into a close frame`, len(reason), maxReason)
+		return badBody(`"reason" has %d bytes; at most %d fit into a close frame`, len(reason), maxReason)
 	}
 	return nil
 }

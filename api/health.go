@@ -10,7 +10,7 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// Health answers 200 for as long as the process serves HTTP: for whoever
+// Health answers 200 for as long as the process serves HTTP: for a supervisor that
 // restarts a process that hangs.
 func Health() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") })

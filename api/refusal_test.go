@@ -44,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/v1/broadcast", `{"type":"$connected"}`, 400, "invalid_message", "reserved"},
 		{"POST", "/v1/broadcast", `{"type":"t","topic":"x"}`, 400, "invalid_message", `"topic" is reserved`},
 		{"POST", "/v1/broadcast", `{"type":"t","payload":"` + long[:150] + `"}`, 413, "message_too_large", "the limit is 200"},
-		{"POST", "/v1/broadcast", message + strings.Repeat(" ", 200), 413, "body_too_large", "the body is longer than 200 octets"},
+		{"POST", "/v1/broadcast", message + strings.Repeat(" ", 200), 413, "body_too_large", "the body is longer than 200 bytes"},
 		{"POST", "/v1/users/%00/messages", message, 400, "invalid_target", "control character"},
 		{"POST", "/v1/users/%FF/messages", message, 400, "invalid_target", "not valid UTF-8"},
 		{"POST", "/v1/users/" + long + "/messages", message, 400, "invalid_target", "it has 256 octets; at most 255"},
@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		{"DELETE", "/v1/connections/" + id, `{"code":1005}`, 400, "invalid_body", "1005 is not a close code"},
 		{"DELETE", "/v1/connections/" + id, `{"code":5000}`, 400, "invalid_body", "5000 is not a close code"},
 		{"DELETE", "/v1/connections/" + id, `{"reason":1}`, 400, "invalid_body", `"reason" must be a string`},
-		{"DELETE", "/v1/connections/" + id, `{"reason":"` + long[:124] + `"}`, 400, "invalid_body", "124 octets; at most 123"},
+		{"DELETE", "/v1/connections/" + id, `{"reason":"` + long[:124] + `"}`, 400, "invalid_body", "124 bytes; at most 123"},
 		{"DELETE", "/v1/connections/%00", ``, 400, "invalid_target", "control character"},
 		{"DELETE", "/v1/users/%00/connections", ``, 400, "invalid_target", "control character"},
 
@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T00:00:00Z"}`, 400, "invalid_body", `"until" is in the past; leave it out, or give a later time`},
 		{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T01:00:00+01:00"}`, 400, "invalid_body", `"until" is in the past`},
 		{"POST", "/v1/revocations", `{"user":"u1","reason":1}`, 400, "invalid_body", `"reason" must be a string`},
-		{"POST", "/v1/revocations", `{"user":"u1","reason":"` + long[:124] + `"}`, 400, "invalid_body", "124 octets; at most 123"},
+		{"POST", "/v1/revocations", `{"user":"u1","reason":"` + long[:124] + `"}`, 400, "invalid_body", "124 bytes; at most 123"},
 		{"POST", "/v1/revocations?until=x", `{"user":"u1"}`, 400, "invalid_query", "takes no query"},
 
 		{"PUT", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid_topic", "invalid topic"},

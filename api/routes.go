@@ -17,7 +17,7 @@ type route struct {
 	method, path string
 	call         call
 	query        []string // names of parameters
-	maxBody      int64    // octets; 0: no body
+	maxBody      int64    // bytes; 0: no body
 	public       bool     // no key is asked for
 }
 
