@@ -33,7 +33,7 @@ func CountedBy(a netip.Addr) string {
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	at, _ := parseHop(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for ; len(hops) > 0 && p.trusts(at); hops = hops[:len(hops)-1] {
+	for ; len(hops) > 0 && p.Trusts(at); hops = hops[:len(hops)-1] {
 		hop, ok := parseHop(hops[len(hops)-1])
 		if !ok {
 			break
@@ -55,7 +55,9 @@ func NewProxies(networks []netip.Prefix) (plain Proxies) {
 	return plain
 }
 
-func (p Proxies) trusts(a netip.Addr) bool {
+// Trusts reports whether an address is a proxy's.
+func (p Proxies) Trusts(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
 }
 

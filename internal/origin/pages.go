@@ -154,7 +154,7 @@ func (p Proxies) own(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if peer, ok := parseHop(r.RemoteAddr); ok && p.trusts(peer) {
+	if peer, ok := parseHop(r.RemoteAddr); ok && p.Trusts(peer) {
 		switch strings.ToLower(firstValue(r, "X-Forwarded-Proto")) {
 		case "https", "wss": // some proxies name the scheme of a WebSocket
 			scheme = "https"

@@ -82,6 +82,9 @@ func (c *Config) Auth() (auth.Options, error) {
 func (c *Config) checkListeners(problems *Problems) {
 	l := c.Listener
 	l.checkTLS(problems)
+	if l.ProxyProtocol && len(c.Access.TrustedProxies) == 0 {
+		problems.add("proxy_protocol: no proxy is trusted, and so no client could connect; set trusted_proxies to the addresses of the proxies")
+	}
 	if c.Dev {
 		c.checkDevListeners(problems)
 		return

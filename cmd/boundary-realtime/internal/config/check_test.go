@@ -74,6 +74,8 @@ func TestCheck(t *testing.T) {
 		{"origin without a scheme", with("REALTIME_ALLOWED_ORIGINS=a.example"), "is not an origin"},
 		{"origin without a host", with("REALTIME_ALLOWED_ORIGINS=https://:443"), "is not an origin"},
 		{"origin without its port", with("REALTIME_ALLOWED_ORIGINS=https://a.example:"), "is not an origin"},
+		{"proxy protocol of no proxy", with("REALTIME_PROXY_PROTOCOL=on"), "set trusted_proxies to the addresses of the proxies"},
+		{"proxy protocol", with("REALTIME_PROXY_PROTOCOL=on", "REALTIME_TRUSTED_PROXIES=10.0.0.0/8"), ""},
 		{"small backlog", with("REALTIME_BACKLOG=1KiB"), "backlog (1KiB) is less than message_size (64KiB)"},
 		{"dev for everybody", []string{"REALTIME_DEV=1", "REALTIME_LISTEN=:8080"}, "not a loopback address"},
 		{"dev with an open admin listener", []string{"REALTIME_DEV=1", "REALTIME_ADMIN_LISTEN=0.0.0.0:0"}, "admin_listen"},

@@ -33,6 +33,8 @@ type Listener struct {
 	Admin       string // host:port, or Off
 	TLSCertFile string // with TLSKeyFile: the public listener speaks TLS
 	TLSKeyFile  string
+	// ProxyProtocol expects a PROXY header on the connections of the public listener.
+	ProxyProtocol bool
 }
 
 // Off, as the admin address, means that there is no admin listener.

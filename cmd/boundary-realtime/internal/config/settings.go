@@ -35,6 +35,7 @@ var settings = []setting{
 	{"admin_listen", "127.0.0.1:8081", "Address of the listener for metrics and profiles, or off; other than on loopback it asks for an API key", func(c *Config) value { return address{&c.Listener.Admin, true} }},
 	{"tls_cert_file", "", "Certificate chain (PEM) of the public listener", func(c *Config) value { return text{&c.Listener.TLSCertFile} }},
 	{"tls_key_file", "", "Private key (PEM) of the public listener", func(c *Config) value { return text{&c.Listener.TLSKeyFile} }},
+	{"proxy_protocol", "false", "Take connections of the public listener from trusted_proxies only, each with a PROXY header (version 1 or 2) that holds the client's address", func(c *Config) value { return toggle{&c.Listener.ProxyProtocol} }},
 	{"compression", "false", "Offer permessage-deflate to clients", func(c *Config) value { return toggle{&c.Compression} }},
 	{"dev", "false", "Make keys at start and serve a page to try it; loopback only, never for production", func(c *Config) value { return toggle{&c.Dev} }},
 

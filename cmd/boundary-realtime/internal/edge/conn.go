@@ -19,12 +19,16 @@ type conn struct {
 	greeted  atomic.Bool  // a first request came
 	released atomic.Bool
 	ended    sync.Once
+	proxied  *proxied // nil: no proxy protocol
 
 	unread unread
 }
 
 func (l *Listener) watch(accepted net.Conn) *conn {
 	c := &conn{Conn: accepted, listener: l, accepted: time.Now()}
+	if l.opts.Proxies != nil {
+		c.proxied = &proxied{}
+	}
 	c.unread.conn, c.unread.every = c, l.opts.AnswerTime/2
 	return c
 }
@@ -44,6 +48,9 @@ func (c *conn) answered() {
 
 // Read reads what the client sent.
 func (c *conn) Read(b []byte) (int, error) {
+	if err := c.introduce(); err != nil {
+		return 0, &net.OpError{Op: "read", Net: "tcp", Addr: c.Conn.RemoteAddr(), Err: err}
+	}
 	n, err := c.Conn.Read(b)
 	c.header.Add(int64(n))
 	return n, err

@@ -6,6 +6,8 @@ import "github.com/prometheus/client_golang/prometheus"
 const (
 	headerTooLarge = "header_too_large"
 	unreadAnswer   = "unread_answer"
+	proxyHeader    = "proxy_header"
+	untrustedPeer  = "untrusted_peer"
 )
 
 // Figures count what listeners refuse. Safe for concurrent use.
@@ -26,7 +28,7 @@ func NewFigures() *Figures {
 			Help: "Requests and connections that a listener refused or cut, by reason.",
 		}, []string{"reason"}),
 	}
-	for _, reason := range []string{headerTooLarge, unreadAnswer} {
+	for _, reason := range []string{headerTooLarge, unreadAnswer, proxyHeader, untrustedPeer} {
 		f.refusals.WithLabelValues(reason)
 	}
 	return f

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"boundary-app.org/realtime/internal/loglimit"
+	"boundary-app.org/realtime/internal/origin"
 )
 
 // Options are the limits of a Listener.
@@ -22,6 +23,10 @@ type Options struct {
 	// takes them. A connection on which they wait longer is reset, after half of
 	// the time at the earliest.
 	AnswerTime time.Duration
+	// Proxies are the peers that connections may come from, each with a PROXY header
+	// (version 1 or 2) before the client's first byte. Connections of others are
+	// closed. Nil: all may come, without such a header.
+	Proxies origin.Proxies
 	// Figures count what is refused.
 	Figures *Figures
 	// Log gets a line, limited in rate, for what is refused.
@@ -35,6 +40,8 @@ type Listener struct {
 
 	headerLog *slog.Logger
 	unreadLog *slog.Logger
+	proxyLog  *slog.Logger
+	peerLog   *slog.Logger
 }
 
 // NewListener wraps a listener.
@@ -42,16 +49,25 @@ func NewListener(inner net.Listener, opts Options) *Listener {
 	return &Listener{
 		Listener: inner, opts: opts,
 		headerLog: loglimit.New(opts.Log), unreadLog: loglimit.New(opts.Log),
+		proxyLog: loglimit.New(opts.Log), peerLog: loglimit.New(opts.Log),
 	}
 }
 
-// Accept waits for the next connection.
+// Accept waits for the next connection of a peer that may come.
 func (l *Listener) Accept() (net.Conn, error) {
-	accepted, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.opts.Proxies == nil || trusts(l.opts.Proxies, accepted) {
+			return l.watch(accepted), nil
+		}
+		_ = accepted.Close()
+		l.opts.Figures.refused(untrustedPeer)
+		l.peerLog.Warn("a connection was refused: proxy_protocol is on, and the peer is not in trusted_proxies",
+			"peer", accepted.RemoteAddr().String())
 	}
-	return l.watch(accepted), nil
 }
 
 // Watch sets the limits of a server, whose handler is set, and has it report on

@@ -124,9 +124,14 @@ func newPipes() pipes { return pipes{make(chan net.Conn), make(chan struct{})} }
 
 func (p pipes) dial() net.Conn {
 	client, server := net.Pipe()
-	p.accepted <- server
+	p.accepted <- pipe{server}
 	return client
 }
+
+// pipe is a pipe from this machine.
+type pipe struct{ net.Conn }
+
+func (pipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 func (p pipes) Accept() (net.Conn, error) {
 	select {
@@ -182,7 +187,10 @@ type client struct {
 
 func newClient(t *testing.T, inner net.Listener, secure bool) client {
 	t.Helper()
-	var conn net.Conn = dial(t, inner)
+	return over(dial(t, inner), secure)
+}
+
+func over(conn net.Conn, secure bool) client {
 	if secure {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // it is the test's own
 	}

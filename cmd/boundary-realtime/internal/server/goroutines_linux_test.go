@@ -1,11 +1,8 @@
 package server
 
 import (
-	"bufio"
 	"crypto/tls"
-	"fmt"
 	"net"
-	"net/http"
 	"runtime"
 	"testing"
 	"time"
@@ -22,14 +19,28 @@ func TestWebSocketsHaveNoGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"REALTIME_JWT_HMAC_SECRET=" + secret}
+	secure := []string{"REALTIME_TLS_CERT_FILE=" + certFile, "REALTIME_TLS_KEY_FILE=" + keyFile}
+	behind := []string{"REALTIME_PROXY_PROTOCOL=on", "REALTIME_TRUSTED_PROXIES=127.0.0.1"}
+	config := &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
 	for name, test := range map[string]struct {
 		env  []string
 		dial func(address string) (net.Conn, error)
 	}{
 		"plain": {env, func(address string) (net.Conn, error) { return net.Dial("tcp", address) }},
 		"TLS": {
-			append(env, "REALTIME_TLS_CERT_FILE="+certFile, "REALTIME_TLS_KEY_FILE="+keyFile),
-			func(address string) (net.Conn, error) { return tls.Dial("tcp", address, &tls.Config{RootCAs: roots}) },
+			append(secure, env...),
+			func(address string) (net.Conn, error) { return tls.Dial("tcp", address, config) },
+		},
+		"plain behind a proxy": {
+			append(behind, env...),
+			func(address string) (net.Conn, error) { return dialProxied(address, "192.0.2.1") },
+		},
+		"TLS behind a proxy": {
+			append(append(behind, secure...), env...),
+			func(address string) (net.Conn, error) {
+				conn, err := dialProxied(address, "192.0.2.1")
+				return tls.Client(conn, config), err
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +56,9 @@ func TestWebSocketsHaveNoGoroutine(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				upgrade(t, conn, token)
+				if status := upgrade(t, conn, token); status != 101 {
+					t.Fatalf("upgrade: %d", status)
+				}
 			}
 			deadline := time.Now().Add(10 * time.Second)
 			for runtime.NumGoroutine() > before+clients/4 {
@@ -55,23 +68,5 @@ func TestWebSocketsHaveNoGoroutine(t *testing.T) {
 				runtime.Gosched()
 			}
 		})
-	}
-}
-
-// upgrade makes an opening handshake and reads the first frame's first byte.
-func upgrade(t *testing.T, conn net.Conn, token string) {
-	t.Helper()
-	_, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewReader(conn)
-	response, err := http.ReadResponse(in, nil)
-	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("upgrade: %v (%v)", response, err)
-	}
-	if _, err := in.ReadByte(); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
+	"boundary-app.org/realtime/internal/origin"
 )
 
 // Server is the program between start and exit.
@@ -49,10 +50,7 @@ func (s *Server) build() error {
 		return err
 	}
 	limits := edge.Options{HeaderSize: s.cfg.Limits.HeaderSize, Figures: edge.NewFigures(), Log: s.log}
-	if s.public, err = listen(s.cfg.Listener.Public, limits); err != nil {
-		return err
-	}
-	if err := s.public.secure(s.cfg.Listener); err != nil {
+	if err := s.listenPublic(limits); err != nil {
 		return err
 	}
 	s.public.handle(s.publicHandler(keys.api))
@@ -65,6 +63,17 @@ func (s *Server) build() error {
 	}
 	s.admin.handle(s.adminHandler(keys.api, limits.Figures.Collectors()...))
 	return nil
+}
+
+func (s *Server) listenPublic(limits edge.Options) (err error) {
+	l := s.cfg.Listener
+	if l.ProxyProtocol {
+		limits.Proxies = origin.NewProxies(s.cfg.Access.TrustedProxies)
+	}
+	if s.public, err = listen(l.Public, limits); err != nil {
+		return err
+	}
+	return s.public.secure(l)
 }
 
 // keys are what tokens and API calls are verified with.
