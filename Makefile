@@ -28,6 +28,7 @@ check:
 
 unit:
 	$(GO) test -race -timeout 10m ./...
+	$(GO) test -count=1 ./internal/strictjson ./wire ./internal/session # speed and allocations
 
 # bench-test tests the benchmark's own code; the benchmark is `make bench`.
 bench-test:

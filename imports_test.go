@@ -30,13 +30,13 @@ var mayImport = []layer{
 	{"internal/doctest", []string{"realtimetest", "."}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
-	{"api", []string{".", "bus", "auth", "wire"}},
+	{"api", []string{".", "bus", "auth", "wire", "internal/strictjson"}},
 	{"console", []string{".", "wire"}},
 	{".", []string{"internal/engine", "internal/session", "bus", "auth", "internal/stream", "internal/presence", "internal/revocation", "internal/origin", "internal/socket", "internal/metrics", "internal/poll", "internal/loglimit", "wire"}},
 	{"internal/engine", []string{"bus", "internal/socket", "internal/stream", "internal/metrics", "internal/poll", "wire"}},
-	{"internal/session", []string{"wire"}},
+	{"internal/session", []string{"wire", "internal/strictjson"}},
 	{"bus", []string{"wire"}},
-	{"auth", []string{"internal/loglimit", "wire"}},
+	{"auth", []string{"internal/loglimit", "wire", "internal/strictjson"}},
 	{"client", []string{"internal/socket", "wire"}},
 	{"internal/stream", []string{"wire"}},
 	{"internal/presence", []string{"wire"}},
@@ -49,7 +49,8 @@ var mayImport = []layer{
 	{"internal/metrics", nil},
 	{"internal/poll", nil},
 	{"docs", nil},
-	{"wire", nil},
+	{"wire", []string{"internal/strictjson"}},
+	{"internal/strictjson", nil},
 }
 
 // Imports point one way.

@@ -1,0 +1,189 @@
+package strictjson
+
+import (
+	"sync"
+	"unicode/utf8"
+)
+
+// maxDepth is how deeply objects and arrays may be nested; encoding/json has the
+// same bound.
+const maxDepth = 10_000
+
+// Reader steps through one JSON text and checks all of it on the way:
+//
+//	r := strictjson.NewReader(text)
+//	for r.Object(); r.More(); {
+//		if string(r.Name()) == "type" {
+//			value = r.Value()
+//		}
+//	}
+//	err := r.End()
+//
+// Slices that it returns point into the text, but for names with escapes; they
+// are complete and valid JSON, although text further on may turn out broken.
+// After an error in the grammar More returns false and Value nil.
+type Reader struct {
+	data  []byte
+	at    int  // what is before it has been read
+	ready bool // a value follows that has not been read
+	first bool // nothing of the innermost open container has been read
+	name  []byte
+
+	open      []container
+	names     []name // of all objects that are open, the innermost object's last
+	unescaped []byte // what names with escapes say
+	table     table
+
+	syntax   error // the grammar is broken; nothing more is read
+	repeated error // the first name that an object has twice
+	lone     bool
+}
+
+var readers = sync.Pool{New: func() any { return new(Reader) }}
+
+// NewReader returns a Reader of text, which must not change until End.
+func NewReader(text []byte) *Reader {
+	r, _ := readers.Get().(*Reader)
+	r.data, r.ready = text, true
+	return r
+}
+
+// Object enters the value that comes next, if it is an object: its members are
+// what More steps through. Otherwise it returns false, and Value returns the
+// value.
+func (r *Reader) Object() bool { return r.enter('{') }
+
+// Array is Object for an array and its elements.
+func (r *Reader) Array() bool { return r.enter('[') }
+
+func (r *Reader) enter(bracket byte) bool {
+	if r.syntax != nil || !r.ready {
+		return false
+	}
+	r.at = skipSpace(r.data, r.at)
+	if r.at == len(r.data) || r.data[r.at] != bracket || !r.push(bracket, r.at) {
+		return false
+	}
+	r.at++
+	r.ready, r.first = false, true
+	return true
+}
+
+// More steps to the next member or element of what was entered last. It returns
+// false at its end, and leaves it. A value that was not read is skipped.
+func (r *Reader) More() bool {
+	r.skip()
+	if r.syntax != nil || len(r.open) == 0 {
+		return false
+	}
+	r.at = skipSpace(r.data, r.at)
+	first := r.first
+	r.first = false
+	switch {
+	case r.at < len(r.data) && r.data[r.at] == r.bracket():
+		r.pop()
+		r.at++
+		return false
+	case first:
+	case r.at < len(r.data) && r.data[r.at] == ',':
+		r.at++
+	default:
+		r.fail(r.at, afterValue)
+		return false
+	}
+	r.ready = true
+	return r.readName()
+}
+
+// readName reads a member's name and colon; an element has neither.
+func (r *Reader) readName() bool {
+	if r.inArray() {
+		return true
+	}
+	i := r.member(r.at)
+	if i < 0 {
+		return false
+	}
+	r.at = i
+	r.name = r.nameAt(r.names[len(r.names)-1])
+	return true
+}
+
+// Name returns the name of the member that More stepped to, without quotes and
+// escapes; a half of a surrogate pair counts as U+FFFD. It must not be changed.
+func (r *Reader) Name() []byte { return r.name }
+
+// Value returns the value of the member or element that More stepped to, or
+// the whole text's, without the space around it; nil where it is broken.
+func (r *Reader) Value() []byte {
+	if r.syntax != nil || !r.ready {
+		return nil
+	}
+	r.ready = false
+	start := skipSpace(r.data, r.at)
+	end := r.value(start)
+	if end < 0 {
+		return nil
+	}
+	r.at = end
+	return r.data[start:end:end]
+}
+
+func (r *Reader) skip() {
+	if r.ready {
+		r.Value()
+	}
+}
+
+// LoneSurrogate reports whether a string that was read so far, a name or a
+// value, has an escape that is one half of a surrogate pair.
+func (r *Reader) LoneSurrogate() bool { return r.lone }
+
+// End reads what is left and returns what is wrong with the text: a
+// *SyntaxError, else ErrUTF8, else a *RepeatedError. The Reader must not be used after it;
+// names stay as they are.
+func (r *Reader) End() error {
+	r.skip()
+	for len(r.open) > 0 && r.syntax == nil {
+		for r.More() {
+		}
+	}
+	if r.syntax == nil {
+		if i := skipSpace(r.data, r.at); i < len(r.data) {
+			r.fail(i, afterText)
+		}
+	}
+	err := r.err()
+	r.release()
+	return err
+}
+
+func (r *Reader) err() error {
+	switch {
+	case r.syntax != nil:
+		return r.syntax
+	case !utf8.Valid(r.data):
+		return ErrUTF8
+	}
+	return r.repeated
+}
+
+// release makes the Reader as good as new, for the next one who needs one.
+func (r *Reader) release() {
+	names := r.names[:0]
+	if cap(names) > keptNames {
+		names = nil
+	}
+	*r = Reader{open: r.open[:0], names: names, table: r.table.reset()}
+	readers.Put(r)
+}
+
+// Check returns nil when text is one strict JSON value, or what End returns.
+func Check(text []byte) error { return NewReader(text).End() }
+
+// StartsObject reports whether the first byte of text that is not space begins
+// an object.
+func StartsObject(text []byte) bool {
+	i := skipSpace(text, 0)
+	return i < len(text) && text[i] == '{'
+}
