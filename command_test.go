@@ -74,7 +74,13 @@ func TestCommands(t *testing.T) {
 		if n := metric(t, s.Service, "realtime_command_errors_total"); n != 4+15 {
 			t.Errorf("%v errors were counted", n)
 		}
-		c.converse([]exchange{{"hello", ""}, {`{"type":"x"}`, ""}, {"[]", ""}, {"", ""}, {"7", ""}})
+		c.converse([]exchange{
+			{"hello", ""},
+			{`{"type":"x"}`, `{"type":"$reply","ok":false,"error":{"code":"missing_action","message":"the object has no \"action\"; use subscribe, unsubscribe, refresh or ping"}}`},
+			{"[]", ""},
+			{"", ""},
+			{"7", ""},
+		})
 		topics := slices.Sorted(slices.Values(s.Connection(c.id).Topics()))
 		if !equal(topics, []string{"order:1", "private:u1"}) {
 			t.Errorf("topics: %v", topics)

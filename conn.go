@@ -146,11 +146,11 @@ type clientHandler Conn
 // Receive takes a client's message.
 func (h *clientHandler) Receive(text bool, data []byte) {
 	c := (*Conn)(h)
+	read := session.Read
 	if !text {
-		c.endpoint.onMessage(c, data)
-		return
+		read = session.ReadBinary
 	}
-	step := session.Read(data, c.endpoint.opts.OnMessage != nil)
+	step := read(data, c.endpoint.opts.OnMessage != nil)
 	switch step.Kind {
 	case session.Application:
 		c.endpoint.onMessage(c, data)
@@ -159,7 +159,7 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 	case session.Subscribe:
 		c.reply(session.Conclude(step.Command, c.subscribeSelf(step.Command.Topic)))
 	case session.Refresh:
-		expires, ended, err := c.refresh(step.Token)
+		expires, ended, err := c.refresh(step.Command.Token)
 		c.reply(session.ConcludeRefresh(step.Command, expires, ended, err))
 	case session.Unsubscribe:
 		c.core.Unsubscribe(step.Command.Topic)

@@ -1,10 +1,12 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 // The actions of a client's commands.
@@ -13,10 +15,13 @@ const (
 	ActionUnsubscribe = "unsubscribe"
 	ActionPing        = "ping"
 	ActionConnect     = "connect" // the first, where the token comes as a message: see ParseConnect
-	ActionRefresh     = "refresh" // a newer token: see ParseRefresh
+	ActionRefresh     = "refresh" // brings a newer token
 )
 
-// maxRef bounds a command's ref, which is echoed in the reply, in octets.
+// MaxCommand bounds a command's text, in bytes.
+const MaxCommand = 16 << 10
+
+// maxRef bounds a command's ref, which is echoed in the reply, in bytes.
 const maxRef = 64
 
 // Command is what a client asks of the service: {"action":"subscribe",
@@ -26,6 +31,7 @@ type Command struct {
 	Topic  string
 	Ref    json.RawMessage // a number or a string, echoed in the reply
 	Since  string          // a position to resume from
+	Token  string          // of refresh
 }
 
 // CommandError says why a command was not carried out; it travels in $reply.
@@ -39,6 +45,7 @@ func (e *CommandError) Error() string { return e.Code + ": " + e.Message }
 // The codes of a CommandError.
 const (
 	CodeMalformed     = "malformed"
+	CodeMissingAction = "missing_action"
 	CodeUnknownAction = "unknown_action"
 	CodeInvalidTopic  = "invalid_topic"
 	CodeForbidden     = "forbidden"
@@ -49,48 +56,39 @@ const (
 	CodeInternal      = "internal"
 )
 
-// Action returns the action that a client's text names, "" when the text is
-// not a JSON object with an "action" that is a string. Broken reports text
-// that was meant as a command (an object that speaks of an action) but cannot
-// be read as one.
-func Action(data []byte) (action string, broken bool) {
-	data = bytes.TrimSpace(data)
-	if len(data) == 0 || data[0] != '{' || !bytes.Contains(data, []byte(`"action"`)) {
-		return "", false
-	}
-	head, err := members(data)
-	if err != nil {
-		return "", true
-	}
-	raw, ok := head["action"]
-	if !ok {
-		return "", false
-	}
-	return action, json.Unmarshal(raw, &action) != nil
-}
-
-// ParseCommand reads a command strictly: one object, no duplicate and no
-// unknown names. Where it fails, the command returned still has the ref, if
-// one could be read, so that the reply can carry it.
+// ParseCommand reads a command strictly, in one pass: one object of at most
+// MaxCommand bytes, no duplicate names, and none but those of its action. An
+// object that names no action, or an unknown one, gets CodeMissingAction or
+// CodeUnknownAction whatever else is wrong with it: it may be the application's. A
+// connection has its token, so connect gets CodeConnected.
+//
+// Where it fails, the command returned still has the ref, if one could be read, so
+// that the reply can carry it. The ref points into data.
 func ParseCommand(data []byte) (Command, *CommandError) {
-	ref := readRef(data)
-	if err := CheckStrict(data); err != nil {
-		return Command{Ref: ref}, malformed(err)
-	}
-	head, err := members(data)
+	p, err := readParts(data)
 	if err != nil {
-		return Command{Ref: ref}, malformed(err)
+		return Command{}, malformed(err)
 	}
-	var c Command
-	for name, raw := range head {
-		if err := c.set(name, raw); err != nil {
-			return Command{Ref: ref}, malformed(err)
+	c := Command{Ref: p.usableRef()}
+	var failed *CommandError
+	switch action, err := p.actionName(); action {
+	case ActionSubscribe, ActionUnsubscribe, ActionPing:
+		failed = p.plain(&c)
+		c.Action = action
+	case ActionRefresh:
+		var ok bool
+		if c.Token, ok = p.tokenAlone(); !ok { // what is wrong is not said: it may be the token
+			failed = malformed(errors.New(`send {"action":"refresh","token":"..."} and nothing more but a ref`))
 		}
+		c.Action = action
+	case ActionConnect:
+		failed = &CommandError{CodeConnected, "the connection has brought a token already; bring a newer one with refresh"}
+	default:
+		failed = err
 	}
-	if len(c.Ref) > 0 && ref == nil {
-		return Command{}, malformed(fmt.Errorf("\"ref\" must be a number or a string of at most %d octets", maxRef))
+	if failed != nil {
+		return Command{Ref: c.Ref}, failed
 	}
-	c.Ref = ref
 	return c, nil
 }
 
@@ -98,75 +96,148 @@ func ParseCommand(data []byte) (Command, *CommandError) {
 // "connect","token":"..."}, strictly; a ref is allowed, and has no use. What is
 // wrong is not said: the text may hold a token where it does not belong.
 func ParseConnect(data []byte) (token string, ok bool) {
-	token, _, ok = parseToken(data, ActionConnect)
-	return token, ok
-}
-
-// ParseRefresh reads the command that brings a newer token, {"action":"refresh",
-// "token":"...","ref":1}, in the same way. The ref is returned wherever it can be
-// read, for the reply.
-func ParseRefresh(data []byte) (token string, ref json.RawMessage, ok bool) {
-	return parseToken(data, ActionRefresh)
-}
-
-func parseToken(data []byte, action string) (token string, ref json.RawMessage, ok bool) {
-	ref = readRef(data)
-	if CheckStrict(data) != nil {
-		return "", ref, false
-	}
-	head, err := members(data)
-	if err != nil || head["ref"] != nil && ref == nil {
-		return "", ref, false
-	}
-	delete(head, "ref")
-	named, err := Text(head["action"])
-	if err != nil || named != action || len(head) != 2 {
-		return "", ref, false
-	}
-	token, err = Text(head["token"])
-	return token, ref, err == nil
-}
-
-// set reads one member. Names are compared exactly, which encoding/json does not.
-func (c *Command) set(name string, raw json.RawMessage) (err error) {
-	switch name {
-	case "action":
-		c.Action, err = textOrNull(raw)
-	case "topic":
-		c.Topic, err = textOrNull(raw)
-	case "since":
-		c.Since, err = textOrNull(raw)
-	case "ref":
-		c.Ref = raw
-	default:
-		return fmt.Errorf("the name %.64q is not known; use action, topic, ref or since", name)
-	}
+	p, err := readParts(data)
 	if err != nil {
-		return fmt.Errorf("%q %w", name, err)
+		return "", false
+	}
+	if action, _ := p.actionName(); action != ActionConnect {
+		return "", false
+	}
+	return p.tokenAlone()
+}
+
+// parts are the members of a command as they came, and what is wrong with it as a
+// whole.
+type parts struct {
+	action, topic, since, ref, token []byte
+	unknown                          []byte // the first name that no command has
+	hasUnknown                       bool
+	strict                           error // the text is JSON, but not strictly
+}
+
+// readParts reads the members of one object; the error says that there is none.
+func readParts(data []byte) (p parts, err error) {
+	if len(data) > MaxCommand {
+		return p, fmt.Errorf("it has %d bytes; at most %d are allowed", len(data), MaxCommand)
+	}
+	r := strictjson.NewReader(data)
+	isObject := r.Object()
+	for r.More() {
+		switch name := r.Name(); string(name) {
+		case "action":
+			p.action = r.Value()
+		case "topic":
+			p.topic = r.Value()
+		case "since":
+			p.since = r.Value()
+		case "ref":
+			p.ref = r.Value()
+		case "token":
+			p.token = r.Value()
+		default:
+			if !p.hasUnknown {
+				p.unknown, p.hasUnknown = name, true
+			}
+		}
+	}
+	p.strict = r.End()
+	switch {
+	case p.strict != nil && isSyntax(p.strict):
+		return p, p.strict
+	case !isObject:
+		return p, errors.New("it is not a JSON object")
+	}
+	return p, nil
+}
+
+func isSyntax(err error) bool {
+	var broken *strictjson.SyntaxError
+	return errors.As(err, &broken)
+}
+
+// actionName returns the action, without an allocation where it is known; or the
+// error that there is no such action.
+func (p *parts) actionName() (string, *CommandError) {
+	if len(p.action) == 0 || string(p.action) == `""` || string(p.action) == "null" {
+		return "", &CommandError{CodeMissingAction, `the object has no "action"; use subscribe, unsubscribe, refresh or ping`}
+	}
+	if p.action[0] != '"' {
+		return "", malformed(fmt.Errorf("\"action\" %w", ErrNotText))
+	}
+	switch string(p.action) {
+	case `"subscribe"`:
+		return ActionSubscribe, nil
+	case `"unsubscribe"`:
+		return ActionUnsubscribe, nil
+	case `"ping"`:
+		return ActionPing, nil
+	case `"refresh"`:
+		return ActionRefresh, nil
+	}
+	action, err := Text(p.action)
+	if err != nil {
+		action = string(p.action) // its escapes are broken: it is no action of ours
+	}
+	return action, &CommandError{
+		CodeUnknownAction,
+		fmt.Sprintf("the action %.32q is not known; use subscribe, unsubscribe, refresh or ping", action),
+	}
+}
+
+// plain reads the members of a command without a token into c.
+func (p *parts) plain(c *Command) *CommandError {
+	var topicErr, sinceErr error
+	c.Topic, topicErr = textOrNull(p.topic)
+	c.Since, sinceErr = textOrNull(p.since)
+	switch {
+	case p.strict != nil:
+		return malformed(p.strict)
+	case p.hasUnknown:
+		return malformed(unknownName(p.unknown))
+	case p.token != nil:
+		return malformed(unknownName([]byte("token")))
+	case topicErr != nil:
+		return malformed(fmt.Errorf("\"topic\" %w", topicErr))
+	case sinceErr != nil:
+		return malformed(fmt.Errorf("\"since\" %w", sinceErr))
+	case p.ref != nil && c.Ref == nil:
+		return malformed(fmt.Errorf("\"ref\" must be a number or a string of at most %d bytes", maxRef))
 	}
 	return nil
 }
 
+func unknownName(name []byte) error {
+	return fmt.Errorf("the name %.64q is not known; use action, topic, ref or since", name)
+}
+
+// tokenAlone returns the token of a command that has nothing else but a ref.
+func (p *parts) tokenAlone() (token string, ok bool) {
+	if p.strict != nil || p.hasUnknown || p.topic != nil || p.since != nil || p.ref != nil && p.usableRef() == nil {
+		return "", false
+	}
+	token, err := Text(p.token)
+	return token, err == nil
+}
+
+// usableRef returns the ref, nil where it cannot be echoed.
+func (p *parts) usableRef() json.RawMessage {
+	if len(p.ref) == 0 || len(p.ref) > maxRef || !utf8.Valid(p.ref) {
+		return nil
+	}
+	if c := p.ref[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
+		return nil
+	}
+	return p.ref
+}
+
 // textOrNull is Text, but null counts as absent.
-func textOrNull(raw json.RawMessage) (string, error) {
-	if string(raw) == "null" {
+func textOrNull(raw []byte) (string, error) {
+	if raw == nil || string(raw) == "null" {
 		return "", nil
 	}
 	return Text(raw)
 }
 
 func malformed(err error) *CommandError {
-	return &CommandError{Code: CodeMalformed, Message: "the command cannot be read: " + err.Error()}
-}
-
-func readRef(data []byte) json.RawMessage {
-	head, err := members(data)
-	ref := head["ref"]
-	if err != nil || len(ref) > maxRef || len(ref) == 0 || !utf8.Valid(ref) {
-		return nil
-	}
-	if c := ref[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
-		return nil
-	}
-	return ref
+	return &CommandError{CodeMalformed, "the command cannot be read: " + err.Error()}
 }

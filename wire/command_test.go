@@ -7,31 +7,79 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-func TestAction(t *testing.T) {
+// An object that names no action, or an unknown one, is told from a broken command:
+// where the application takes messages it is the application's.
+func TestParseCommandOfNoAction(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]struct {
-		action string
-		broken bool
-	}{
-		`{"action":"subscribe"}`:               {"subscribe", false},
-		" \r\n\t{\"x\":1, \"action\" : \"a\"}": {"a", false},
-		`{"action":""}`:                        {"", false},
-		`{"action":null}`:                      {"", false},
-		`{"Action":"subscribe"}`:               {"", false},
-		`{"action":"a","Action":"b"}`:          {"a", false},
-		`{"type":"action"}`:                    {"", false},
-		`{"x":{"action":"a"}}`:                 {"", false},
-		`["action"]`:                           {"", false},
-		`"action"`:                             {"", false},
-		``:                                     {"", false},
-		`{"type":"x"`:                          {"", false},
-		`{"action":7}`:                         {"", true},
-		`{"action":{}}`:                        {"", true},
-		`{"action":"a"`:                        {"", true},
-		`{"action":"a"} x`:                     {"", true},
+	for text, want := range map[string]string{
+		" \r\n\t{\"x\":1, \"action\" : \"a\"}": wire.CodeUnknownAction,
+		`{"action":"a","Action":"b"}`:          wire.CodeUnknownAction,
+		`{"action":"a","x":1,"x":2}`:           wire.CodeUnknownAction,
+		`{"action":"a","topic":[]}`:            wire.CodeUnknownAction,
+		`{"action":"\ud800"}`:                  wire.CodeUnknownAction,
+		"{\"action\":\"\xff\"}":                wire.CodeUnknownAction,
+		`{}`:                                   wire.CodeMissingAction,
+		`{"action":""}`:                        wire.CodeMissingAction,
+		`{"action":null}`:                      wire.CodeMissingAction,
+		`{"Action":"subscribe"}`:               wire.CodeMissingAction,
+		`{"type":"action"}`:                    wire.CodeMissingAction,
+		`{"x":{"action":"a"}}`:                 wire.CodeMissingAction,
+		`{"x":1,"x":2}`:                        wire.CodeMissingAction,
+		`["action"]`:                           wire.CodeMalformed,
+		`"action"`:                             wire.CodeMalformed,
+		``:                                     wire.CodeMalformed,
+		`{"type":"x"`:                          wire.CodeMalformed,
+		`{"action":7}`:                         wire.CodeMalformed,
+		`{"action":{}}`:                        wire.CodeMalformed,
+		`{"action":"a"`:                        wire.CodeMalformed,
+		`{"action":"a"} x`:                     wire.CodeMalformed,
+		`{"action":"connect","token":"t"}`:     wire.CodeConnected,
+		`{"action":"connect"}`:                 wire.CodeConnected,
 	} {
-		if action, broken := wire.Action([]byte(text)); action != want.action || broken != want.broken {
-			t.Errorf("%s: %q, %v; want %q, %v", text, action, broken, want.action, want.broken)
+		if c, err := wire.ParseCommand([]byte(text)); err == nil || err.Code != want || c.Action != "" {
+			t.Errorf("%s: %+v, %v; want %s", text, c, err, want)
+		}
+	}
+}
+
+// A command may be as long as a first message, and no longer.
+func TestLengthOfACommand(t *testing.T) {
+	t.Parallel()
+	text := func(size int) []byte {
+		const rest = `{"action":"refresh","token":""}`
+		return []byte(`{"action":"refresh","token":"` + strings.Repeat("t", size-len(rest)) + `"}`)
+	}
+	if _, err := wire.ParseCommand(text(16 << 10)); err != nil {
+		t.Error(err)
+	}
+	if _, err := wire.ParseCommand(text(16<<10 + 1)); err == nil || err.Code != wire.CodeMalformed || !strings.Contains(err.Message, "16385 bytes; at most 16384") {
+		t.Error(err)
+	}
+}
+
+// A command is read without an allocation beyond the strings it returns.
+func TestParseCommandAllocatesLittle(t *testing.T) {
+	skipUnderRace(t)
+	for text, want := range map[string]float64{
+		`{"action":"ping"}`:                                                0,
+		`{"action":"ping","ref":"r1"}`:                                     0,
+		`{"action":"subscribe","topic":"order:123","ref":1}`:               1,
+		`{"action":"subscribe","topic":"order:123","ref":1,"since":"p12"}`: 2,
+		`{"action":"refresh","token":"a.b.c","ref":1}`:                     1,
+	} {
+		data := []byte(text)
+		if allocs := testing.AllocsPerRun(100, func() { _, _ = wire.ParseCommand(data) }); allocs != want {
+			t.Errorf("%s: %v allocations, want %v", text, allocs, want)
+		}
+	}
+}
+
+func BenchmarkParseCommand(b *testing.B) {
+	data := []byte(`{"action":"subscribe","topic":"order:123","ref":1}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := wire.ParseCommand(data); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
@@ -46,9 +94,11 @@ func TestParseCommand(t *testing.T) {
 		`{"action":"ping","ref":"a\"b"}`:                         {Action: "ping", Ref: []byte(`"a\"b"`)},
 		`{"action":"ping","ref":` + ref64 + `}`:                  {Action: "ping", Ref: []byte(ref64)},
 		`{"action":"ping","topic":null}`:                         {Action: "ping"},
+		`{"\u0061ction":"p\u0069ng"}`:                            {Action: "ping"},
+		`{"token":"a.b.c","action":"refresh","ref":"r"}`:         {Action: "refresh", Token: "a.b.c", Ref: []byte(`"r"`)},
 	} {
 		c, err := wire.ParseCommand([]byte(text))
-		if err != nil || c.Action != want.Action || c.Topic != want.Topic || c.Since != want.Since || string(c.Ref) != string(want.Ref) {
+		if err != nil || c.Action != want.Action || c.Topic != want.Topic || c.Since != want.Since || c.Token != want.Token || string(c.Ref) != string(want.Ref) {
 			t.Errorf("%s: %+v, %v", text, c, err)
 		}
 	}
@@ -61,8 +111,12 @@ func TestParseCommandRefuses(t *testing.T) {
 		`{"action":"ping","ref":1,"Topic":"t"}`:                     `1`,
 		`{"action":"ping","ref":"a","action":"ping"}`:               `"a"`,
 		`{"action":7,"ref":1}`:                                      `1`,
-		`{"action":"a","topic":[],"ref":1}`:                         `1`,
-		`{"action":"a","since":1,"ref":1}`:                          `1`,
+		`{"action":"ping","topic":[],"ref":1}`:                      `1`,
+		`{"action":"ping","since":1,"ref":1}`:                       `1`,
+		`{"action":"ping","token":"t","ref":1}`:                     `1`,
+		`{"action":"refresh","token":"t","topic":"t","ref":1}`:      `1`,
+		`{"action":"refresh","token":7,"ref":1}`:                    `1`,
+		`{"action":"refresh","ref":1}`:                              `1`,
 		`{"action":"subscribe","topic":"a\udfff","ref":1}`:          `1`,
 		`{"action":"ping","ref":null}`:                              ``,
 		`{"action":"ping","ref":true}`:                              ``,
@@ -71,7 +125,7 @@ func TestParseCommandRefuses(t *testing.T) {
 		`{"action":"ping","ref":"` + strings.Repeat("r", 63) + `"}`: ``,
 		`{"action":"ping","ref":1`:                                  ``,
 		"{\"action\":\"ping\",\"ref\":\"\xff\"}":                    ``,
-		"{\"action\":\"\xff\",\"ref\":1}":                           `1`,
+		"{\"action\":\"ping\",\"topic\":\"\xff\",\"ref\":1}":        `1`,
 		`{"action":"ping","Ref":1}`:                                 ``,
 		`[]`:                                                        ``,
 		``:                                                          ``,

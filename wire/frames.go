@@ -22,19 +22,13 @@ func (c Connected) Encode() []byte {
 	b = appendString(b, c.ConnectionID)
 	b = append(b, `,"userId":`...)
 	b = appendString(b, c.UserID)
-	b = append(b, `,"roles":[`...)
-	for i, role := range c.Roles {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, role)
-	}
-	b = append(b, `],"expiresAt":`...)
+	b = appendStrings(append(b, `,"roles":`...), c.Roles)
+	b = append(b, `,"expiresAt":`...)
 	if c.ExpiresAt.IsZero() {
 		b = append(b, "null"...)
 	} else {
 		b = append(b, '"')
-		b = c.ExpiresAt.UTC().AppendFormat(b, timeLayout)
+		b = appendTime(b, c.ExpiresAt)
 		b = append(b, '"')
 	}
 	b = append(b, `,"pingInterval":`...)
@@ -52,23 +46,42 @@ type Reply struct {
 	Err         *CommandError // nil: the command was carried out
 }
 
-// Encode returns the frame's text.
+// Encode returns the frame's text, with the ref as it came.
 func (r Reply) Encode() []byte {
-	expires := ""
-	if !r.ExpiresAt.IsZero() {
-		expires = r.ExpiresAt.UTC().Format(timeLayout)
+	b := append(make([]byte, 0, 128+len(r.Ref)+len(r.Topic)), `{"type":"$reply"`...)
+	if len(r.Ref) > 0 {
+		b = append(append(b, `,"ref":`...), r.Ref...)
 	}
-	out, _ := json.Marshal(struct { // strings, booleans and valid JSON always encode
-		Type        string          `json:"type"`
-		Ref         json.RawMessage `json:"ref,omitempty"`
-		OK          bool            `json:"ok"`
-		Topic       string          `json:"topic,omitempty"`
-		Recoverable *bool           `json:"recoverable,omitempty"`
-		ExpiresAt   string          `json:"expiresAt,omitempty"`
-		Ended       []string        `json:"unsubscribed,omitempty"`
-		Error       *CommandError   `json:"error,omitempty"`
-	}{"$reply", r.Ref, r.Err == nil, r.Topic, r.Recoverable, expires, r.Ended, r.Err})
-	return out
+	b = strconv.AppendBool(append(b, `,"ok":`...), r.Err == nil)
+	if r.Topic != "" {
+		b = appendString(append(b, `,"topic":`...), r.Topic)
+	}
+	if r.Recoverable != nil {
+		b = strconv.AppendBool(append(b, `,"recoverable":`...), *r.Recoverable)
+	}
+	if !r.ExpiresAt.IsZero() {
+		b = append(appendTime(append(b, `,"expiresAt":"`...), r.ExpiresAt), '"')
+	}
+	if len(r.Ended) > 0 {
+		b = appendStrings(append(b, `,"unsubscribed":`...), r.Ended)
+	}
+	if r.Err != nil {
+		b = appendString(append(b, `,"error":{"code":`...), r.Err.Code)
+		b = append(appendString(append(b, `,"message":`...), r.Err.Message), '}')
+	}
+	return append(b, '}')
+}
+
+// appendStrings appends a JSON list.
+func appendStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, s)
+	}
+	return append(b, ']')
 }
 
 // Closing tells a client that the server is about to close the connection, or to

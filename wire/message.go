@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -23,7 +22,7 @@ type Message struct {
 	// Type is required; it must not begin with "$".
 	Type string
 	// Payload travels as "payload"; nil leaves it out. A json.RawMessage is
-	// carried as it is.
+	// checked as ParseMessage checks a message, and carried as it is.
 	Payload any
 	// Timestamp travels as "timestamp"; zero means the time of sending.
 	Timestamp time.Time
@@ -36,16 +35,14 @@ type Message struct {
 }
 
 // ParseMessage takes a message as JSON: one object with a "type" of one or
-// more characters that does not begin with "$", without duplicate names and
-// without the reserved names topic, id and "$...". It is validated here, once,
-// and its octets travel unchanged. Type and Timestamp are set from the object
+// more characters that does not begin with "$", without duplicate names, without
+// the reserved names topic, id and "$...", and without an escape anywhere that is
+// half of a surrogate pair. It is validated here, once, in one pass, and its bytes
+// travel unchanged. Type and Timestamp are set from the object
 // (Timestamp only where it is an RFC 3339 string); Payload and Fields stay
 // empty: use JSON to read them. The error matches ErrInvalidMessage.
 func ParseMessage(data []byte) (Message, error) {
-	data = bytes.TrimSpace(data)
-	if err := checkObject(data); err != nil {
-		return Message{}, err
-	}
+	data = bytes.Trim(data, " \t\r\n")
 	m, err := header(data)
 	if err != nil {
 		return Message{}, err
@@ -73,7 +70,7 @@ func (m Message) Encode(now time.Time, topic string) ([]byte, error) {
 	if err := checkType(m.Type); err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, 256)
+	b := make([]byte, 0, m.room(topic))
 	b = append(b, `{"type":`...)
 	b = appendString(b, m.Type)
 	var err error
@@ -91,6 +88,17 @@ func (m Message) Encode(now time.Time, topic string) ([]byte, error) {
 	return closeObject(b, topic), nil
 }
 
+// room is about what the object needs, so that most are built without growing.
+func (m Message) room(topic string) int {
+	const rest = len(`{"type":"","payload":,"timestamp":"2006-01-02T15:04:05.000Z","topic":""}`)
+	n := rest + len(m.Type) + len(topic)
+	raw, ok := m.Payload.(json.RawMessage)
+	if !ok && m.Payload != nil || len(m.Fields) > 0 {
+		n += 160
+	}
+	return n + len(raw)
+}
+
 func (m Message) timestamp(now time.Time) time.Time {
 	if m.Timestamp.IsZero() {
 		return now
@@ -102,7 +110,7 @@ func (m Message) encodeParsed(now time.Time, topic string) []byte {
 	if m.stamped && topic == "" {
 		return m.json
 	}
-	b := make([]byte, 0, len(m.json)+len(topic)+64)
+	b := make([]byte, 0, len(m.json)+m.room(topic))
 	b = append(b, m.json[:len(m.json)-1]...)
 	if !m.stamped {
 		b = appendTimestamp(b, now)
@@ -128,7 +136,7 @@ func (m Message) appendFields(b []byte) ([]byte, error) {
 
 func (m Message) checkField(name string) error {
 	switch {
-	case reserved(name), name == "type":
+	case reserved([]byte(name)), name == "type":
 		return fmt.Errorf("%w: the field %q is reserved", ErrInvalidMessage, name)
 	case name == "payload" && m.Payload != nil, name == "timestamp" && !m.Timestamp.IsZero():
 		return fmt.Errorf("%w: %q is given twice", ErrInvalidMessage, name)
@@ -150,8 +158,8 @@ func checkType(t string) error {
 	return nil
 }
 
-func reserved(name string) bool {
-	return name == "topic" || name == "id" || strings.HasPrefix(name, "$")
+func reserved(name []byte) bool {
+	return string(name) == "topic" || string(name) == "id" || len(name) > 0 && name[0] == '$'
 }
 
 func appendMember(b []byte, name string, value any) ([]byte, error) {
@@ -159,7 +167,7 @@ func appendMember(b []byte, name string, value any) ([]byte, error) {
 	b = appendString(b, name)
 	b = append(b, ':')
 	if raw, ok := value.(json.RawMessage); ok {
-		if err := CheckStrict(raw); err != nil {
+		if err := checkValue(raw); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrInvalidMessage, name, err)
 		}
 		return append(b, raw...), nil
@@ -173,9 +181,31 @@ func appendMember(b []byte, name string, value any) ([]byte, error) {
 
 func appendTimestamp(b []byte, t time.Time) []byte {
 	b = append(b, `,"timestamp":"`...)
-	b = t.UTC().AppendFormat(b, timeLayout)
+	b = appendTime(b, t)
 	return append(b, '"')
 }
+
+// appendTime appends t in timeLayout, which time.AppendFormat does in twice the
+// time.
+func appendTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, timeLayout)
+	}
+	hour, minute, second := t.Clock()
+	milli := t.Nanosecond() / 1e6
+	b = appendPair(appendPair(b, year/100), year%100)
+	b = append(appendPair(append(b, '-'), int(month)), '-')
+	b = append(appendPair(b, day), 'T')
+	b = append(appendPair(b, hour), ':')
+	b = append(appendPair(b, minute), ':')
+	b = append(appendPair(b, second), '.', byte('0'+milli/100))
+	return append(appendPair(b, milli%100), 'Z')
+}
+
+// appendPair appends two digits.
+func appendPair(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 func closeObject(b []byte, topic string) []byte {
 	if topic != "" {

@@ -49,25 +49,27 @@ func TestEncodeRefuses(t *testing.T) {
 		return wire.Message{Type: "a", Payload: 1, Timestamp: now, Fields: map[string]any{name: value}}
 	}
 	for name, m := range map[string]wire.Message{
-		"no type":              {},
-		"our type":             {Type: "$reply"},
-		"type not UTF-8":       {Type: "\xff"},
-		"field topic":          fields("topic", "t"),
-		"field id":             fields("id", "t"),
-		"field type":           fields("type", "t"),
-		"field with a dollar":  fields("$x", "t"),
-		"payload twice":        fields("payload", 1),
-		"timestamp twice":      fields("timestamp", 1),
-		"field not UTF-8":      fields("\xff", 1),
-		"field not JSON":       fields("x", math.NaN()),
-		"payload not JSON":     {Type: "a", Payload: make(chan int)},
-		"raw not JSON":         {Type: "a", Payload: json.RawMessage(`{`)},
-		"raw empty":            {Type: "a", Payload: json.RawMessage(``)},
-		"raw of two values":    {Type: "a", Payload: json.RawMessage(`1 2`)},
-		"raw not UTF-8":        {Type: "a", Payload: json.RawMessage("\"\xff\"")},
-		"raw with a duplicate": {Type: "a", Payload: json.RawMessage(`[{"b":{"x":1,"x":2}}]`)},
-		"raw breaks out":       {Type: "a", Payload: json.RawMessage(`1,"topic":"t"`)},
-		"raw field":            fields("x", json.RawMessage(`{"a":1,"a":1}`)),
+		"no type":               {},
+		"our type":              {Type: "$reply"},
+		"type not UTF-8":        {Type: "\xff"},
+		"field topic":           fields("topic", "t"),
+		"field id":              fields("id", "t"),
+		"field type":            fields("type", "t"),
+		"field with a dollar":   fields("$x", "t"),
+		"payload twice":         fields("payload", 1),
+		"timestamp twice":       fields("timestamp", 1),
+		"field not UTF-8":       fields("\xff", 1),
+		"field not JSON":        fields("x", math.NaN()),
+		"payload not JSON":      {Type: "a", Payload: make(chan int)},
+		"raw not JSON":          {Type: "a", Payload: json.RawMessage(`{`)},
+		"raw empty":             {Type: "a", Payload: json.RawMessage(``)},
+		"raw of two values":     {Type: "a", Payload: json.RawMessage(`1 2`)},
+		"raw not UTF-8":         {Type: "a", Payload: json.RawMessage("\"\xff\"")},
+		"raw with a duplicate":  {Type: "a", Payload: json.RawMessage(`[{"b":{"x":1,"x":2}}]`)},
+		"raw breaks out":        {Type: "a", Payload: json.RawMessage(`1,"topic":"t"`)},
+		"raw with half a pair":  {Type: "a", Payload: json.RawMessage(`{"a":"\ud83d"}`)},
+		"raw name, half a pair": {Type: "a", Payload: json.RawMessage(`{"\ude00":1}`)},
+		"raw field":             fields("x", json.RawMessage(`{"a":1,"a":1}`)),
 	} {
 		got, err := m.Encode(now, "")
 		if got != nil || !errors.Is(err, wire.ErrInvalidMessage) {
@@ -116,6 +118,7 @@ func TestParseMessageRefuses(t *testing.T) {
 		`{"type":""}`, `{"type":7}`, `{"type":null}`, `{"type":["a"]}`, `{"Type":"a"}`, `{"type":"$a"}`, `{"type":"\u0024a"}`,
 		`{"type":"a","type":"a"}`, `{"type":"a","\u0074ype":"b"}`, `{"type":"a","x":{"y":1,"y":2}}`,
 		`{"type":"a","topic":"t"}`, `{"type":"a","id":"1"}`, `{"type":"a","$x":1}`, `{"type":"a","\u0069d":1}`,
+		`{"type":"a","payload":{"x":["\ud83d"]}}`, `{"type":"a","\udc00":1}`, `{"type":"a","x":{"\ud800\u0041":1}}`,
 		"{\"type\":\"\xff\"}", "{\"type\":\"a\",\"\xc0\xaf\":1}", "\xef\xbb\xbf{\"type\":\"a\"}",
 	} {
 		if m, err := wire.ParseMessage([]byte(text)); !errors.Is(err, wire.ErrInvalidMessage) {
@@ -128,15 +131,31 @@ func TestParseMessageRefuses(t *testing.T) {
 func TestErrorsSpeak(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`[]`:                       "must be a JSON object such as",
-		`{}`:                       `"type" is missing or empty; give it a name`,
-		`{"type":"$a"}`:            "reserved",
-		`{"type":"a","id":1}`:      `"id" is reserved`,
-		`{"type":"a","a":1,"a":}`:  "not valid JSON",
-		`{"type":"a","b":1,"b":2}`: `"b" is given twice`,
+		`[]`:                        "must be a JSON object such as",
+		`{}`:                        `"type" is missing or empty; give it a name`,
+		`{"type":"$a"}`:             "reserved",
+		`{"type":"a","id":1}`:       `"id" is reserved`,
+		`{"type":"a","a":1,"a":}`:   "not valid JSON",
+		`{"type":"a","b":1,"b":2}`:  `"b" is given twice`,
+		`{"type":"a","b":"\udfff"}`: `an escape from \ud800 to \udfff without its other half`,
 	} {
 		if _, err := wire.ParseMessage([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+// Every time is written as time.Format writes it.
+func TestTimestamps(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{
+		now, time.Unix(0, 0), time.Unix(1, 999_999_999), time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC),
+		time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-5, 2, 3, 4, 5, 6, 0, time.UTC),
+		time.Date(2028, 2, 29, 23, 30, 0, 70_000_000, time.FixedZone("", -7200)),
+	} {
+		want := `{"type":"$reply","ok":true,"expiresAt":"` + at.UTC().Format("2006-01-02T15:04:05.000Z07:00") + `"}`
+		if got := (wire.Reply{ExpiresAt: at}).Encode(); string(got) != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -2,114 +2,109 @@ package wire
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
+
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
-// checkObject accepts one strict JSON object that may travel as a message.
-func checkObject(data []byte) error {
-	if len(data) == 0 || data[0] != '{' {
-		return fmt.Errorf("%w: it must be a JSON object such as {\"type\":\"order-updated\",\"payload\":{}}", ErrInvalidMessage)
+var (
+	// ErrNotText says that a JSON value is not a string.
+	ErrNotText = strictjson.ErrNotText
+	// ErrSurrogate says that a JSON string has an escape that is no character.
+	ErrSurrogate = strictjson.ErrSurrogate
+)
+
+// CheckStrict returns nil when data is one JSON value in valid UTF-8 in which no
+// object names a member twice. The grammar is that of encoding/json; UTF-8 is
+// checked on the bytes because encoding/json repairs it silently.
+func CheckStrict(data []byte) error { return strictjson.Check(data) }
+
+// Text returns the characters of a JSON string. An escape that is half of a pair of
+// surrogates is refused with ErrSurrogate: encoding/json reads each as U+FFFD, so
+// that different names would become the same (RFC 8259, section 8.2). Anything but
+// a string is ErrNotText. Raw is valid UTF-8, as CheckStrict says of the text that
+// it was cut from.
+func Text(raw []byte) (string, error) { return strictjson.Text(raw) }
+
+// checkValue accepts a strict JSON value that may travel in a message.
+func checkValue(data []byte) error {
+	r := strictjson.NewReader(data)
+	r.Value()
+	lone := r.LoneSurrogate()
+	if err := r.End(); err != nil {
+		return err
 	}
-	if err := CheckStrict(data); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+	if lone {
+		return loneSurrogate()
 	}
 	return nil
 }
 
-// CheckStrict returns nil when data is one JSON value in valid UTF-8 in which no
-// object names a member twice. UTF-8 is checked on the octets because
-// encoding/json repairs it silently.
-func CheckStrict(data []byte) error {
-	if !utf8.Valid(data) {
-		return errors.New("it is not valid UTF-8")
-	}
-	if !json.Valid(data) {
-		var v json.RawMessage
-		return fmt.Errorf("it is not valid JSON: %w", json.Unmarshal(data, &v))
-	}
-	return checkNames(data)
+func loneSurrogate() error { return fmt.Errorf("a string or a name in it %w", ErrSurrogate) }
+
+// head is what the service reads of a message.
+type head struct {
+	kind, timestamp, topic []byte
+	reserved               []byte // the first name that is
+	hasReserved            bool
 }
 
-// checkNames walks valid JSON and refuses an object that names a member twice:
-// readers disagree about which one counts.
-func checkNames(data []byte) error {
-	if bytes.IndexByte(data, '{') < 0 {
-		return nil // no object, no names
+// readHead reads a strict JSON object that may travel as a message, in one pass.
+func readHead(data []byte) (h head, err error) {
+	r := strictjson.NewReader(data)
+	if !r.Object() {
+		return h, errors.New(`it must be a JSON object such as {"type":"order-updated","payload":{}}`)
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var open []map[string]bool // one entry a level; nil for an array
-	name := false              // the next token is a member's name
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return nil // the end: the value is valid
+	for r.More() {
+		name := r.Name()
+		switch string(name) {
+		case "type":
+			h.kind = r.Value()
+			continue
+		case "timestamp":
+			h.timestamp = r.Value()
+			continue
+		case "topic":
+			h.topic = r.Value()
 		}
-		if name {
-			if key, ok := token.(string); ok {
-				seen := open[len(open)-1]
-				if seen[key] {
-					return fmt.Errorf("the name %q is given twice", key)
-				}
-				seen[key] = true
-				name = false
-				continue
-			}
+		if !h.hasReserved && reserved(name) {
+			h.reserved, h.hasReserved = name, true
 		}
-		switch token {
-		case json.Delim('{'):
-			open = append(open, map[string]bool{})
-		case json.Delim('['):
-			open = append(open, nil)
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-		}
-		name = len(open) > 0 && open[len(open)-1] != nil
 	}
+	lone := r.LoneSurrogate()
+	if err := r.End(); err != nil {
+		return h, err
+	}
+	if lone {
+		return h, loneSurrogate()
+	}
+	return h, nil
 }
 
-// members returns an object's members by their exact names.
-func members(data []byte) (map[string]json.RawMessage, error) {
-	var m map[string]json.RawMessage
-	err := json.Unmarshal(data, &m)
-	return m, err
-}
-
-// header reads a valid object's type and timestamp and refuses reserved names.
+// header reads a message's type and timestamp and refuses reserved names.
 func header(data []byte) (Message, error) {
-	head, err := members(data)
+	h, err := readHead(data)
 	if err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrInvalidMessage, err)
 	}
-	for name := range head {
-		if reserved(name) {
-			return Message{}, fmt.Errorf("%w: the name %q is reserved", ErrInvalidMessage, name)
-		}
+	if h.hasReserved {
+		return Message{}, fmt.Errorf("%w: the name %q is reserved", ErrInvalidMessage, h.reserved)
 	}
-	m := Message{}
-	if raw, ok := head["type"]; ok {
-		if raw[0] != '"' {
-			return Message{}, fmt.Errorf("%w: \"type\" must be a string", ErrInvalidMessage)
+	m := Message{stamped: h.timestamp != nil, Timestamp: parseTime(h.timestamp)}
+	if h.kind != nil {
+		if m.Type, err = Text(h.kind); err != nil {
+			return Message{}, fmt.Errorf("%w: \"type\" %w", ErrInvalidMessage, err)
 		}
-		if err := json.Unmarshal(raw, &m.Type); err != nil {
-			return Message{}, fmt.Errorf("%w: type: %w", ErrInvalidMessage, err)
-		}
-	}
-	if raw, ok := head["timestamp"]; ok {
-		m.stamped = true
-		m.Timestamp = parseTime(raw)
 	}
 	return m, nil
 }
 
 // parseTime is lenient: a sender's timestamp is kept whatever its form.
-func parseTime(raw json.RawMessage) time.Time {
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
+func parseTime(raw []byte) time.Time {
+	text, err := Text(raw)
+	if err != nil {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
@@ -119,20 +114,19 @@ func parseTime(raw json.RawMessage) time.Time {
 	return t
 }
 
-// Delivered reads a message that the service encoded itself, without validating
-// it again. The topic that Encode added is taken off, so that the message can be
-// sent on.
+// Delivered reads a message that the service encoded itself. The topic that Encode
+// added is taken off, so that the message can be sent on.
 func Delivered(data []byte) (Message, error) {
-	head, err := members(data)
+	h, err := readHead(data)
 	if err != nil {
 		return Message{}, fmt.Errorf("wire: read a delivered message: %w", err)
 	}
-	m := Message{json: data, stamped: true, Timestamp: parseTime(head["timestamp"])}
-	if err := json.Unmarshal(head["type"], &m.Type); err != nil {
+	m := Message{json: data, stamped: true, Timestamp: parseTime(h.timestamp)}
+	if m.Type, err = Text(h.kind); err != nil {
 		return Message{}, fmt.Errorf("wire: read the type of a delivered message: %w", err)
 	}
-	if raw, ok := head["topic"]; ok {
-		own := append(append([]byte(`,"topic":`), raw...), '}') // as closeObject wrote it
+	if h.topic != nil {
+		own := append(append([]byte(`,"topic":`), h.topic...), '}') // as closeObject wrote it
 		m.json = append(bytes.Clone(bytes.TrimSuffix(data, own)), '}')
 	}
 	return m, nil

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -69,23 +70,48 @@ func FuzzStrict(f *testing.F) {
 	})
 }
 
-// commandOf reads a command the slow way.
-func commandOf(text []byte) (c wire.Command, ok bool) {
+// commandOf reads a command the slow way, or returns the code of the refusal.
+func commandOf(text []byte) (c wire.Command, code string) {
 	var members map[string]json.RawMessage
-	if !isStrict(text) || json.Unmarshal(text, &members) != nil {
-		return c, false
+	if !json.Valid(text) || json.Unmarshal(text, &members) != nil || members == nil {
+		return c, wire.CodeMalformed
+	}
+	var action *string
+	if raw, ok := members["action"]; ok && json.Unmarshal(raw, &action) != nil {
+		return c, wire.CodeMalformed
+	}
+	switch {
+	case action == nil || *action == "":
+		return c, wire.CodeMissingAction
+	case *action == "connect":
+		return c, wire.CodeConnected
+	case !slices.Contains([]string{"subscribe", "unsubscribe", "ping", "refresh"}, *action):
+		return c, wire.CodeUnknownAction
+	}
+	into := map[string]*string{"action": &c.Action, "topic": &c.Topic, "since": &c.Since}
+	if *action == "refresh" {
+		into = map[string]*string{"action": &c.Action, "token": &c.Token}
 	}
 	for name, raw := range members {
-		into := map[string]*string{"action": &c.Action, "topic": &c.Topic, "since": &c.Since}[name]
-		switch {
-		case into != nil && json.Unmarshal(raw, into) == nil:
+		switch to := into[name]; {
+		case to != nil && isText(raw, name != "token") && json.Unmarshal(raw, to) == nil:
 		case name == "ref" && isRef(raw):
 			c.Ref = raw
 		default:
-			return c, false
+			return c, wire.CodeMalformed
 		}
 	}
-	return c, true
+	if !isStrict(text) || *action == "refresh" && members["token"] == nil {
+		return c, wire.CodeMalformed
+	}
+	return c, ""
+}
+
+// isText reports whether a value is a string without half a surrogate pair, or null
+// where that counts as absent.
+func isText(raw json.RawMessage, orNull bool) bool {
+	_, err := wire.Text(raw)
+	return err == nil || orNull && string(raw) == "null"
 }
 
 func isRef(raw json.RawMessage) bool {

@@ -4,10 +4,11 @@
 package session
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"time"
 
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -21,55 +22,81 @@ const (
 	Answer                  // send Reply; nothing else happens
 	Subscribe               // subscribe to Command.Topic, then Conclude
 	Unsubscribe             // unsubscribe from Command.Topic, then Conclude
-	Refresh                 // take Token in place of the old one, then ConcludeRefresh
+	Refresh                 // take Command.Token in place of the old one, then ConcludeRefresh
 )
 
 // Step is what follows from a client's text.
 type Step struct {
 	Kind    Kind
 	Command wire.Command
-	Token   string
 	Reply   wire.Reply // of Answer
 }
 
+// byteOrderMark is what some editors and languages write before UTF-8.
+const byteOrderMark = "\ufeff"
+
 // Read decides about a client's text. application says that the application
-// takes messages: what is not one of our commands is then its own.
+// takes messages: what is not one of our commands is then its own, and so is text
+// that is longer than any command.
 func Read(text []byte, application bool) Step {
-	action, broken := wire.Action(text)
-	switch {
-	case broken:
-		return refuse(wire.ParseCommand(text)) // which says what is broken
-	case action == wire.ActionSubscribe, action == wire.ActionUnsubscribe, action == wire.ActionPing:
-		return command(text)
-	case action == wire.ActionConnect:
-		c, _ := wire.ParseCommand(text) // for the ref; the token is no business of anybody's any more
-		return refuse(c, &wire.CommandError{
-			Code:    wire.CodeConnected,
-			Message: "the connection has brought a token already; bring a newer one with refresh",
-		})
-	case action == wire.ActionRefresh:
-		return refresh(text)
-	case application:
+	if len(text) > wire.MaxCommand {
+		return readLong(text, application)
+	}
+	rest, marked := bytes.CutPrefix(text, []byte(byteOrderMark))
+	if application && !bytes.Contains(rest, []byte(`"action"`)) {
 		return Step{Kind: Application}
-	case action != "":
-		c, _ := wire.ParseCommand(text)
-		return refuse(c, &wire.CommandError{
-			Code:    wire.CodeUnknownAction,
-			Message: fmt.Sprintf("the action %.32q is not known; use subscribe, unsubscribe, refresh or ping", action),
-		})
-	case looksLikeObject(text):
-		return malformed(text)
+	}
+	if !strictjson.StartsObject(rest) {
+		return notOurs(application)
+	}
+	c, err := wire.ParseCommand(rest)
+	switch {
+	case application && namesNone(err):
+		return Step{Kind: Application}
+	case marked:
+		return refuse(c, malformed("the text begins with a byte order mark; send JSON without it"))
+	case err != nil:
+		return refuse(c, err)
+	}
+	return command(c)
+}
+
+// ReadBinary is Read for a binary message, which holds no command.
+func ReadBinary(data []byte, application bool) Step {
+	if application || !strictjson.StartsObject(data) {
+		return notOurs(application)
+	}
+	return refuse(wire.Command{}, malformed("it came in a binary frame; send commands as text frames"))
+}
+
+// readLong is Read for text that is too long to be a command, which is not parsed.
+func readLong(text []byte, application bool) Step {
+	if application {
+		return notOurs(application)
+	}
+	_, err := wire.ParseCommand(text)
+	return refuse(wire.Command{}, err)
+}
+
+// notOurs leaves to the application what cannot be a command.
+func notOurs(application bool) Step {
+	if application {
+		return Step{Kind: Application}
 	}
 	return Step{Kind: Ignore}
 }
 
-func command(text []byte) Step {
-	c, err := wire.ParseCommand(text)
-	if err != nil {
-		return refuse(c, err)
-	}
-	if c.Action == wire.ActionPing {
+// namesNone reports whether an object names no action of ours.
+func namesNone(err *wire.CommandError) bool {
+	return err != nil && (err.Code == wire.CodeMissingAction || err.Code == wire.CodeUnknownAction)
+}
+
+func command(c wire.Command) Step {
+	switch c.Action {
+	case wire.ActionPing:
 		return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref}}
+	case wire.ActionRefresh:
+		return Step{Kind: Refresh, Command: c}
 	}
 	if err := wire.CheckTopic(c.Topic); err != nil {
 		return refuse(c, &wire.CommandError{Code: wire.CodeInvalidTopic, Message: err.Error()})
@@ -80,36 +107,8 @@ func command(text []byte) Step {
 	return Step{Kind: Unsubscribe, Command: c}
 }
 
-func refresh(text []byte) Step {
-	token, ref, ok := wire.ParseRefresh(text)
-	c := wire.Command{Action: wire.ActionRefresh, Ref: ref}
-	if !ok { // what is wrong is not said: it may be the token
-		return refuse(c, &wire.CommandError{
-			Code:    wire.CodeMalformed,
-			Message: `the command cannot be read: send {"action":"refresh","token":"..."} and nothing more but a ref`,
-		})
-	}
-	return Step{Kind: Refresh, Command: c, Token: token}
-}
-
-// malformed answers an object that is not JSON; a whole object that is no
-// command is nobody's business and ignored.
-func malformed(text []byte) Step {
-	if wire.CheckStrict(text) == nil {
-		return Step{Kind: Ignore}
-	}
-	return refuse(wire.ParseCommand(text))
-}
-
-func looksLikeObject(text []byte) bool {
-	for _, c := range text {
-		switch c {
-		case ' ', '\t', '\r', '\n':
-		default:
-			return c == '{'
-		}
-	}
-	return false
+func malformed(text string) *wire.CommandError {
+	return &wire.CommandError{Code: wire.CodeMalformed, Message: "the command cannot be read: " + text}
 }
 
 func refuse(c wire.Command, err *wire.CommandError) Step {

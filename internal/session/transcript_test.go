@@ -17,7 +17,8 @@ import (
 //
 //	# a comment
 //	! application        from here on the application takes messages
-//	> {"action":"ping"}  a client's text
+//	> {"action":"ping"}  a client's text; \ufeff in it is a byte order mark
+//	b {"action":"ping"}  the same in a binary message
 //	< {"type":"$reply"}  the reply
 //	= subscribe order:1  an effect, carried out
 //	= subscribe t: full  an effect that fails: full, forbidden, closed
@@ -53,13 +54,13 @@ func replay(t *testing.T, lines []string) {
 		case line == "", line[0] == '#':
 		case line == "! application":
 			application = true
-		case strings.HasPrefix(line, "> "):
+		case strings.HasPrefix(line, "> "), strings.HasPrefix(line, "b "):
 			var wanted []string
 			for i+1 < len(lines) && lines[i+1] != "" && strings.ContainsRune("<=", rune(lines[i+1][0])) {
 				i++
 				wanted = append(wanted, lines[i])
 			}
-			got := react(line[2:], application, outcome(wanted))
+			got := react(line[:1], line[2:], application, outcome(wanted))
 			if strings.Join(got, "\n") != strings.Join(wanted, "\n") {
 				t.Errorf("%s\n got %s\nwant %s", line, strings.Join(got, "\n     "), strings.Join(wanted, "\n     "))
 			}
@@ -87,8 +88,12 @@ func outcome(wanted []string) string {
 }
 
 // react returns what the session makes of a text, as lines of a transcript.
-func react(text string, application bool, outcome string) []string {
-	step := session.Read([]byte(text), application)
+func react(kind, text string, application bool, outcome string) []string {
+	read := session.Read
+	if kind == "b" {
+		read = session.ReadBinary
+	}
+	step := read([]byte(strings.ReplaceAll(text, `\ufeff`, "\ufeff")), application)
 	suffix := ""
 	if outcome != "" {
 		suffix = ": " + outcome
@@ -102,7 +107,7 @@ func react(text string, application bool, outcome string) []string {
 		return []string{"= subscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]).Encode())}
 	case session.Refresh:
 		expires, ended := time.Unix(1800000000, 0), []string{"order:1"}
-		return []string{"= refresh " + step.Token + suffix, "< " + string(session.ConcludeRefresh(step.Command, expires, ended, outcomes[outcome]).Encode())}
+		return []string{"= refresh " + step.Command.Token + suffix, "< " + string(session.ConcludeRefresh(step.Command, expires, ended, outcomes[outcome]).Encode())}
 	case session.Unsubscribe:
 		return []string{"= unsubscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]).Encode())}
 	}
