@@ -156,14 +156,14 @@ func (p *policy) readUser(id *Identity, claims object) error {
 // readRights reads what the token grants, and the email. Roles of both claims count.
 func (p *policy) readRights(id *Identity, claims object) {
 	id.Email = p.readEmail(claims)
-	id.Roles = p.granted(p.names.Roles, readRoles(claims, p.names.Roles))
-	for _, role := range p.granted(p.names.Role, readRoles(claims, p.names.Role)) {
+	id.Roles = p.granted(claims, p.names.Roles, true, checkName)
+	for _, role := range p.granted(claims, p.names.Role, true, checkName) {
 		if !id.HasRole(role) {
 			id.Roles = append(id.Roles, role)
 		}
 	}
-	id.Permissions = p.granted(p.names.Permissions, readNames(claims, p.names.Permissions, checkName))
-	id.Topics = p.granted(p.names.Topics, readNames(claims, p.names.Topics, checkPattern))
+	id.Permissions = p.granted(claims, p.names.Permissions, false, checkName)
+	id.Topics = p.granted(claims, p.names.Topics, false, checkPattern)
 }
 
 func (p *policy) readEmail(claims object) string {
@@ -174,7 +174,8 @@ func (p *policy) readEmail(claims object) string {
 	return email
 }
 
-func (p *policy) granted(claim string, g grant) []string {
+func (p *policy) granted(claims object, claim string, keyed bool, check func(string) error) []string {
+	g := readGrant(claims, claim, keyed, check)
 	if g.dropped > 0 {
 		p.logDropped(claim, g.dropped, g.cause)
 	}

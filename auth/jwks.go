@@ -158,7 +158,7 @@ func (s *jwks) unavailable() error {
 	}
 	return &UnavailableError{
 		RetryAfter: max(0, time.Until(s.started.Add(coolDown))),
-		Err:        detail{fmt.Errorf("the key set was fetched less than %v ago, and did not hold it then", coolDown)},
+		Err:        detail{fmt.Errorf("no key has the token's kid, and the key set was fetched less than %v ago", coolDown)},
 	}
 }
 
@@ -216,6 +216,8 @@ func (s *jwks) finish(started time.Time, set *keySet, err error) {
 // tell logs how a fetch ended.
 func (s *jwks) tell(set *keySet, err error) {
 	switch {
+	case err != nil && s.set.Load() == nil:
+		s.log.Warn("key set not fetched, so no token can be verified with it yet", "host", s.host, "error", err)
 	case err != nil:
 		s.log.Warn("key set not fetched, the last good one stays", "host", s.host, "error", err)
 	case set.leaked:

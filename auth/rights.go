@@ -12,7 +12,6 @@ const maxNames = 512
 var (
 	errTooMany  = errors.New("more than 512 names")
 	errNotNames = errors.New("neither a string nor a list of strings")
-	errNotRoles = errors.New("neither a string, nor a list of strings, nor an object with a name for each role")
 	errNotGiven = errors.New("the value of a role's name is not true, an object or a list")
 )
 
@@ -25,35 +24,25 @@ type grant struct {
 	cause   error // of the last that was dropped
 }
 
-// readNames reads a claim that holds one name as a string, or a list of them. In a
-// claim named scope or scp a string holds several, separated by spaces.
-func readNames(claims object, claim string, check func(string) error) grant {
-	return readGrant(claims, claim, check, func(g *grant, _ []byte) { g.drop(errNotNames) })
-}
-
-// readRoles is readNames for roles, which may also be the names of an object.
-func readRoles(claims object, claim string) grant {
-	return readGrant(claims, claim, checkName, (*grant).addKeys)
-}
-
-func readGrant(claims object, claim string, check func(string) error, other func(*grant, []byte)) (g grant) {
-	add := (*grant).addText
-	if isScope(claim) {
-		add = (*grant).addScope
-	}
+// readGrant reads a claim that holds one name as a string, or a list of them. In a
+// claim named scope or scp a string holds several, separated by spaces. Keyed is true
+// where the names may also be those of an object.
+func readGrant(claims object, claim string, keyed bool, check func(string) error) (g grant) {
 	value, err := find(claims, claim)
 	switch {
 	case err != nil:
 		g.drop(err)
 	case value == nil:
 	case value[0] == '"':
-		add(&g, value, check)
+		g.addText(value, isScope(claim), check)
 	case value[0] == '[':
 		for element := range elements(value) {
-			add(&g, element, check)
+			g.addText(element, isScope(claim), check)
 		}
+	case value[0] == '{' && keyed:
+		g.addKeys(value, check)
 	default:
-		other(&g, value)
+		g.drop(errNotNames)
 	}
 	return g
 }
@@ -65,35 +54,25 @@ func isScope(claim string) bool {
 	return last == "scope" || last == "scp"
 }
 
-func (g *grant) addScope(value []byte, check func(string) error) {
-	names, err := text(value)
-	if err != nil {
+func (g *grant) addText(value []byte, scope bool, check func(string) error) {
+	names, err := plainText(value)
+	switch {
+	case err != nil:
 		g.drop(err)
-		return
-	}
-	for name := range strings.SplitSeq(string(names), " ") {
-		if name != "" {
-			g.add(name, check)
+	case scope:
+		for name := range strings.SplitSeq(names, " ") {
+			if name != "" {
+				g.add(name, check)
+			}
 		}
+	default:
+		g.add(names, check)
 	}
-}
-
-func (g *grant) addText(value []byte, check func(string) error) {
-	name, err := text(value)
-	if err != nil {
-		g.drop(err)
-		return
-	}
-	g.add(string(name), check)
 }
 
 // addKeys adds the names of an object. The value of a name tells more about the
 // role, or is true; a false, a null, a number or a text may deny it.
-func (g *grant) addKeys(value []byte) {
-	if value[0] != '{' {
-		g.drop(errNotRoles)
-		return
-	}
+func (g *grant) addKeys(value []byte, check func(string) error) {
 	roles, err := appendMembers(nil, value)
 	if err != nil {
 		g.drop(err)
@@ -101,7 +80,7 @@ func (g *grant) addKeys(value []byte) {
 	}
 	for _, role := range roles {
 		if first := role.value[0]; first == '{' || first == '[' || first == 't' {
-			g.add(string(role.name), checkName)
+			g.add(string(role.name), check)
 		} else {
 			g.drop(errNotGiven)
 		}
