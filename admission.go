@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"boundary-app.org/realtime/auth"
@@ -80,14 +82,55 @@ func (e *endpoint) credential(r *http.Request) (token string, follows bool, why 
 	if e.service.draining.Load() {
 		return "", false, drainedRequest()
 	}
-	token, present, err := auth.FromRequest(r, e.opts.TokenParam)
+	token, present, err := auth.FromRequest(r, e.opts.TokenParam, e.opts.TokenSources...)
 	switch {
 	case err != nil:
-		return "", false, refuse(string(auth.ReasonOf(err)), http.StatusBadRequest, wire.CloseBadRequest, err.Error())
+		why := refuse(string(auth.ReasonOf(err)), http.StatusBadRequest, wire.CloseBadRequest, err.Error())
+		if errors.Is(err, auth.ErrTwoCredentials) {
+			why.because("more than one credential; where a proxy adds one of its own, list the places that count in token_sources (TokenSources)")
+		}
+		return "", false, why
+	case !present && e.counts(TokenInSubprotocol) && offersTokenAlone(r):
+		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, tokenAlone)
 	case !present && !e.opts.TokenInMessage:
-		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, "Missing "+e.opts.TokenParam+" query parameter")
+		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, e.missingToken())
 	}
 	return token, !present, nil
+}
+
+const tokenAlone = "a token was offered without the subprotocol that it goes with; offer both: boundary.realtime.v1, bearer.<token>"
+
+// offersTokenAlone reports whether a request has a token among its subprotocols
+// and not boundary.realtime.v1, without which that place does not count. Its client
+// would give up on an upgrade, since none of its subprotocols was answered.
+func offersTokenAlone(r *http.Request) bool {
+	found := false
+	for _, value := range r.Header["Sec-Websocket-Protocol"] {
+		for entry := range strings.SplitSeq(value, ",") {
+			entry = strings.Trim(entry, " \t")
+			if entry == wire.Subprotocol {
+				return false
+			}
+			found = found || strings.HasPrefix(entry, wire.BearerPrefix)
+		}
+	}
+	return found
+}
+
+// counts reports whether a token may stand in a place.
+func (e *endpoint) counts(source TokenSource) bool {
+	return len(e.opts.TokenSources) == 0 || slices.Contains(e.opts.TokenSources, source)
+}
+
+// missingToken says where a token belongs.
+func (e *endpoint) missingToken() string {
+	switch {
+	case e.counts(TokenInQuery):
+		return "Missing " + e.opts.TokenParam + " query parameter"
+	case e.counts(TokenInSubprotocol):
+		return "Missing token: offer the subprotocols boundary.realtime.v1, bearer.<token>"
+	}
+	return "Missing token: send the header Authorization: Bearer <token>"
 }
 
 // identify verifies a token. The texts of a refusal never hold it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/origin"
@@ -28,6 +29,11 @@ func (s *Service) Handler(opts HandlerOptions) http.Handler {
 		s.log.Warn("an entry of AllowedOrigins allows nothing", "error", problem)
 	}
 	e.pages = pages
+	for _, source := range opts.TokenSources {
+		if !slices.Contains([]TokenSource{TokenInQuery, TokenInHeader, TokenInSubprotocol}, source) {
+			s.log.Warn("an entry of TokenSources is no place of a token; use query, header or subprotocol", "entry", string(source))
+		}
+	}
 	return http.HandlerFunc(e.serve)
 }
 

@@ -91,6 +91,64 @@ func TestCredentialPlaces(t *testing.T) {
 	}
 }
 
+// Where the operator lists the places that count, a proxy's own Authorization is no
+// second credential.
+func TestTokenSources(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{TokenSources: []realtime.TokenSource{realtime.TokenInSubprotocol, realtime.TokenInQuery}})
+	good := token(t, user("u1"))
+	for _, offered := range []string{wire.Subprotocol + ", bearer." + good, wire.Subprotocol} {
+		target := "/"
+		if offered == wire.Subprotocol {
+			target += "?token=" + good
+		}
+		dialRaw(t, s, upgrading(target, "Authorization", "Bearer proxy", "Sec-Websocket-Protocol", offered)).wants("$connected")
+	}
+	dialRaw(t, s, upgrading("/?token="+good, "Authorization", "Bearer proxy")).wants("$connected")
+	dialRaw(t, s, upgrading("/", "Authorization", "Bearer "+good, "Sec-Websocket-Protocol", wire.Subprotocol)).wantsClose(4501)
+	for name, c := range map[string]struct {
+		sources []realtime.TokenSource
+		want    string
+	}{
+		"query":       {[]realtime.TokenSource{realtime.TokenInHeader, realtime.TokenInQuery}, "Missing token query parameter"},
+		"subprotocol": {[]realtime.TokenSource{realtime.TokenInHeader, realtime.TokenInSubprotocol}, "Missing token: offer the subprotocols boundary.realtime.v1, bearer.<token>"},
+		"header":      {[]realtime.TokenSource{realtime.TokenInHeader}, "Missing token: send the header Authorization: Bearer <token>"},
+	} {
+		if status, _, text := ask(t, s.Handler(realtime.HandlerOptions{TokenSources: c.sources}), upgrading("/")); status != 400 || text != c.want {
+			t.Errorf("%s: %d %q, want %q", name, status, text, c.want)
+		}
+	}
+}
+
+// A mistake in the list is said to be one, and lets nobody in.
+func TestUnknownTokenSource(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	h := newService(t, realtime.Options{Log: log.logger()}).Handler(realtime.HandlerOptions{TokenSources: []realtime.TokenSource{"cookie"}})
+	if status, _, _ := ask(t, h, upgrading("/?token="+token(t, user("u1")))); status != 400 || !strings.Contains(log.String(), "cookie") {
+		t.Errorf("status %d, logged %s", status, log)
+	}
+}
+
+// A token among the subprotocols that comes without ours is no token: the answer
+// says what to offer.
+func TestTokenWithoutTheSubprotocol(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	good := token(t, user("u1"))
+	for _, offered := range []string{"bearer." + good, "chat, bearer." + good, "Boundary.Realtime.V1,bearer." + good} {
+		for _, inMessage := range []bool{false, true} {
+			h := svc.Handler(realtime.HandlerOptions{TokenInMessage: inMessage})
+			status, _, text := ask(t, h, upgrading("/", "Sec-Websocket-Protocol", offered))
+			if status != 400 || !strings.Contains(text, "offer both: boundary.realtime.v1, bearer.<token>") {
+				t.Errorf("%.12s: %d %q", offered, status, text)
+			}
+		}
+	}
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	dialRaw(t, s, upgrading("/?token="+good, "Sec-Websocket-Protocol", "bearer.x")).wants("$connected")
+}
+
 // A client that offers our subprotocol gets it alone, never the token.
 func TestSubprotocolIsAnsweredAlone(t *testing.T) {
 	t.Parallel()

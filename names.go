@@ -13,6 +13,8 @@ type (
 	Message = wire.Message
 	// Identity is who a connection speaks for.
 	Identity = auth.Identity
+	// TokenSource is a place in a request that may hold a token.
+	TokenSource = auth.TokenSource
 	// Verifier turns a token into an identity.
 	Verifier = auth.Verifier
 	// Receipt tells how many connections a message was sent to.
@@ -26,6 +28,16 @@ type (
 	SlowPolicy = engine.SlowPolicy
 	// Transport is an application's own way to a client, see Service.Connect.
 	Transport = engine.Transport
+)
+
+// The places in a request that may hold a token, see HandlerOptions.TokenSources.
+const (
+	// TokenInQuery is the query parameter HandlerOptions.TokenParam.
+	TokenInQuery = auth.TokenInQuery
+	// TokenInHeader is the header "Authorization: Bearer <token>".
+	TokenInHeader = auth.TokenInHeader
+	// TokenInSubprotocol is "Sec-WebSocket-Protocol: boundary.realtime.v1, bearer.<token>".
+	TokenInSubprotocol = auth.TokenInSubprotocol
 )
 
 // What becomes of a topic's messages when a client does not keep up.

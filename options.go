@@ -210,6 +210,11 @@ func (o Options) engine(set *metrics.Set) engine.Config {
 type HandlerOptions struct {
 	// TokenParam is the query parameter that holds the token. Default: "token".
 	TokenParam string
+	// TokenSources are the places of a request that count, in order: the token is in
+	// the first that has one, and what stands in the others is ignored, such as the
+	// Authorization header of a proxy. Default: all places count, and two tokens are
+	// refused with 400.
+	TokenSources []TokenSource
 	// TokenInMessage lets a client without a token connect, and bring it as its
 	// first message, {"action":"connect","token":"..."}, within 5 s, so that it
 	// stands in no URL and no header. Until then it is no connection: it hears

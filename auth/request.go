@@ -9,7 +9,15 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-const bearerPrefix = "bearer."
+// TokenSource is a place in a request that may hold a token.
+type TokenSource string
+
+// The places in a request that may hold a token.
+const (
+	TokenInQuery       TokenSource = "query"       // a query parameter
+	TokenInHeader      TokenSource = "header"      // "Authorization: Bearer <token>"
+	TokenInSubprotocol TokenSource = "subprotocol" // an entry of Sec-WebSocket-Protocol
+)
 
 // FromRequest returns the token that r carries, and whether it carries one at
 // all. It looks in
@@ -22,15 +30,25 @@ const bearerPrefix = "bearer."
 //     JWT, which is told from a subprotocol by its form.
 //
 // A token that is empty is present: the verifier refuses it. More than one
-// token, in different places or twice in one, is ErrTwoCredentials. Any error
+// token, in different places or twice in one, is ErrTwoCredentials. With sources
+// only these places count, and the first of them that has a token decides: then
+// only two tokens in that one place are too many. Any error
 // is the client's fault: answer 400. FromRequest does not verify the token.
-func FromRequest(r *http.Request, param string) (token string, present bool, err error) {
-	tokens, err := queryTokens(r, param)
-	if err != nil {
-		return "", false, err
+func FromRequest(r *http.Request, param string, sources ...TokenSource) (token string, present bool, err error) {
+	all := len(sources) == 0
+	if all {
+		sources = []TokenSource{TokenInQuery, TokenInHeader, TokenInSubprotocol}
 	}
-	tokens = appendAuthorization(tokens, r.Header)
-	tokens = appendSubprotocol(tokens, r.Header)
+	var tokens []string
+	for _, source := range sources {
+		found, err := tokensIn(r, source, param)
+		if err != nil {
+			return "", false, err
+		}
+		if tokens = append(tokens, found...); len(tokens) > 0 && !all {
+			break
+		}
+	}
 	switch len(tokens) {
 	case 0:
 		return "", false, nil
@@ -38,6 +56,18 @@ func FromRequest(r *http.Request, param string) (token string, present bool, err
 		return tokens[0], true, nil
 	}
 	return "", false, ErrTwoCredentials
+}
+
+func tokensIn(r *http.Request, source TokenSource, param string) ([]string, error) {
+	switch source {
+	case TokenInQuery:
+		return queryTokens(r, param)
+	case TokenInHeader:
+		return headerTokens(r.Header), nil
+	case TokenInSubprotocol:
+		return subprotocolTokens(r.Header), nil
+	}
+	return nil, nil
 }
 
 func queryTokens(r *http.Request, param string) ([]string, error) {
@@ -52,34 +82,41 @@ func queryTokens(r *http.Request, param string) ([]string, error) {
 	return query[param], nil
 }
 
-// appendAuthorization takes the scheme in any case (RFC 9110, section 11.1).
-// Other schemes are somebody else's.
-func appendAuthorization(tokens []string, header http.Header) []string {
+func headerTokens(header http.Header) (tokens []string) {
 	for _, value := range header.Values("Authorization") {
-		scheme, token, _ := strings.Cut(value, " ")
-		if strings.EqualFold(scheme, "Bearer") {
-			tokens = append(tokens, strings.Trim(token, " "))
+		if token, ok := bearerToken(value); ok {
+			tokens = append(tokens, token)
 		}
 	}
 	return tokens
 }
 
-func appendSubprotocol(tokens []string, header http.Header) []string {
-	var found []string
+// bearerToken returns the token of an Authorization header "Bearer <token>" (RFC
+// 6750, section 2.1). The scheme may be in any case, and one or more spaces may
+// follow it (RFC 9110, sections 11.1 and 11.4); ok is false for another scheme.
+func bearerToken(authorization string) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.Trim(token, " "), true
+}
+
+func subprotocolTokens(header http.Header) (tokens []string) {
 	offered := false
 	for _, value := range header.Values("Sec-WebSocket-Protocol") {
 		for entry := range strings.SplitSeq(value, ",") {
 			entry = strings.Trim(entry, " \t")
-			if token, ok := strings.CutPrefix(entry, bearerPrefix); ok || looksLikeJWT(entry) {
-				found = append(found, token)
+			if token, ok := strings.CutPrefix(entry, wire.BearerPrefix); ok || looksLikeJWT(entry) {
+				tokens = append(tokens, token)
 			}
 			offered = offered || entry == wire.Subprotocol
 		}
 	}
 	if !offered {
-		return tokens
+		return nil // another protocol's, whatever it is
 	}
-	return append(tokens, found...)
+	return tokens
 }
 
 // looksLikeJWT reports whether a subprotocol entry is a JWT: three parts, of

@@ -26,6 +26,8 @@ func TestFromRequest(t *testing.T) {
 		{name: "other query name", query: "Token=abc"},
 		{name: "bearer", header: http.Header{"Authorization": {"Bearer abc"}}, token: "abc", present: true},
 		{name: "bearer in any case", header: http.Header{"Authorization": {"bEARER  abc "}}, token: "abc", present: true},
+		{name: "bearer and two spaces", header: http.Header{"Authorization": {"Bearer  abc"}}, token: "abc", present: true},
+		{name: "bearer and a tab", header: http.Header{"Authorization": {"Bearer\tabc"}}},
 		{name: "empty bearer", header: http.Header{"Authorization": {"Bearer"}}, present: true},
 		{name: "other scheme", header: http.Header{"Authorization": {"Basic abc"}}},
 		{name: "look-alike scheme", header: http.Header{"Authorization": {"Bearers abc"}}},
@@ -75,5 +77,44 @@ func TestFromRequestMalformedQueryIsNotQuoted(t *testing.T) {
 	_, present, err := FromRequest(r, "token")
 	if present || err == nil || strings.Contains(err.Error(), "zz") {
 		t.Errorf("FromRequest = %v, %v", present, err)
+	}
+}
+
+// With sources, only these count, and the first that has a token decides.
+func TestFromRequestSources(t *testing.T) {
+	t.Parallel()
+	sources := func(s ...TokenSource) []TokenSource { return s }
+	full := func(r *http.Request) {
+		r.URL.RawQuery = "token=q"
+		r.Header.Set("Authorization", "Bearer h")
+		r.Header.Set("Sec-WebSocket-Protocol", "boundary.realtime.v1, bearer.s")
+	}
+	header := func(r *http.Request) { r.Header.Set("Authorization", "Bearer h") }
+	for name, c := range map[string]struct {
+		sources []TokenSource
+		fill    func(*http.Request)
+		token   string
+		present bool
+		err     error
+	}{
+		"all":                     {nil, full, "", false, ErrTwoCredentials},
+		"query alone":             {sources(TokenInQuery), full, "q", true, nil},
+		"header alone":            {sources(TokenInHeader), full, "h", true, nil},
+		"subprotocol alone":       {sources(TokenInSubprotocol), full, "s", true, nil},
+		"in order":                {sources(TokenInSubprotocol, TokenInQuery), full, "s", true, nil},
+		"in the other order":      {sources(TokenInQuery, TokenInSubprotocol), full, "q", true, nil},
+		"the proxy's header":      {sources(TokenInQuery, TokenInSubprotocol), header, "", false, nil},
+		"the second":              {sources(TokenInQuery, TokenInHeader), header, "h", true, nil},
+		"unknown":                 {sources("cookie"), full, "", false, nil},
+		"the first is empty":      {sources(TokenInQuery, TokenInHeader), func(r *http.Request) { r.URL.RawQuery = "token="; header(r) }, "", true, nil},
+		"twice in one place":      {sources(TokenInQuery, TokenInHeader), func(r *http.Request) { r.URL.RawQuery = "token=a&token=b" }, "", false, ErrTwoCredentials},
+		"a query that is no more": {sources(TokenInHeader), func(r *http.Request) { r.URL.RawQuery = "token=%zz"; header(r) }, "h", true, nil},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/ws", nil)
+		c.fill(r)
+		token, present, err := FromRequest(r, "token", c.sources...)
+		if token != c.token || present != c.present || !errors.Is(err, c.err) {
+			t.Errorf("%s: %q, %v, %v; want %q, %v, %v", name, token, present, err, c.token, c.present, c.err)
+		}
 	}
 }

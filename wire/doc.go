@@ -9,3 +9,7 @@ package wire
 // Subprotocol is the Sec-WebSocket-Protocol name that a client offers to get
 // refusals as close codes and pings that JavaScript can see.
 const Subprotocol = "boundary.realtime.v1"
+
+// BearerPrefix begins the entry of Sec-WebSocket-Protocol that is a token. It goes
+// with the entry Subprotocol.
+const BearerPrefix = "bearer."

@@ -68,6 +68,7 @@ type Access struct {
 	RequiredRoles       []string
 	RequiredPermissions []string
 	TokenParam          string
+	TokenSources        []realtime.TokenSource
 	TokenInMessage      bool
 	TrustedProxies      []netip.Prefix
 }

@@ -61,6 +61,7 @@ var settings = []setting{
 	{"allowed_origins", "", "Origins that browsers may connect from beside the server's own, such as https://app.example.com or capacitor://localhost", func(c *Config) value { return list{&c.Access.AllowedOrigins} }},
 	{"trusted_proxies", "", "Addresses or networks (10.0.0.0/8) of the proxies whose X-Forwarded-For, -Proto and -Host are believed; none: the address is the peer's", func(c *Config) value { return networks{&c.Access.TrustedProxies} }},
 	{"token_param", "token", "Query parameter that holds the token", func(c *Config) value { return text{&c.Access.TokenParam} }},
+	{"token_sources", "", "Places of a token that count, in order: query, header, subprotocol; empty: all, and two tokens are refused", func(c *Config) value { return places{&c.Access.TokenSources} }},
 	{"token_in_message", "false", "Let clients connect without a token, and bring it as their first message within 5 s", func(c *Config) value { return toggle{&c.Access.TokenInMessage} }},
 	{"required_roles", "", "Roles of which a user must have one to connect", func(c *Config) value { return list{&c.Access.RequiredRoles} }},
 	{"required_permissions", "", "Permissions which a user must all have to connect", func(c *Config) value { return list{&c.Access.RequiredPermissions} }},

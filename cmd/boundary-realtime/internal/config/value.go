@@ -226,6 +226,34 @@ func (v networks) String() string {
 	return strings.Join(items, ",")
 }
 
+// places is a list of places of a token.
+type places struct{ to *[]realtime.TokenSource }
+
+func (v places) set(s string) error {
+	var sources []realtime.TokenSource
+	known := []string{string(realtime.TokenInQuery), string(realtime.TokenInHeader), string(realtime.TokenInSubprotocol)}
+	for _, item := range splitList(s) {
+		source := realtime.TokenSource(item)
+		switch {
+		case !slices.Contains(known, item):
+			return fmt.Errorf("%q is no place of a token; use %s", item, alternatives(known))
+		case slices.Contains(sources, source):
+			return fmt.Errorf("%q is given twice", item)
+		}
+		sources = append(sources, source)
+	}
+	*v.to = sources
+	return nil
+}
+
+func (v places) String() string {
+	items := make([]string, len(*v.to))
+	for i, source := range *v.to {
+		items[i] = string(source)
+	}
+	return strings.Join(items, ",")
+}
+
 // policies is a list of topic=policy.
 type policies struct{ to *[]realtime.TopicRule }
 

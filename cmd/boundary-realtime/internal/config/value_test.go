@@ -91,3 +91,20 @@ func FuzzValue(f *testing.F) {
 		}
 	})
 }
+
+func TestPlacesOfTokens(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "header": "header", " subprotocol , query ": "subprotocol,query", "query,header,subprotocol": "query,header,subprotocol",
+	} {
+		v := places{new([]realtime.TokenSource)}
+		if err := v.set(text); err != nil || v.String() != want {
+			t.Errorf("%q: %q (%v), want %q", text, v.String(), err, want)
+		}
+	}
+	for _, text := range []string{"cookie", "Query", "query,query", "query header"} {
+		if err := (places{new([]realtime.TokenSource)}).set(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}

@@ -50,6 +50,7 @@ func (s *Server) handlerOptions() realtime.HandlerOptions {
 	access := s.cfg.Access
 	return realtime.HandlerOptions{
 		TokenParam:     access.TokenParam,
+		TokenSources:   access.TokenSources,
 		TokenInMessage: access.TokenInMessage,
 		AllowedOrigins: access.AllowedOrigins,
 		TrustedProxies: access.TrustedProxies,
