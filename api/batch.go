@@ -61,21 +61,15 @@ func (a *api) sendEntries(ctx context.Context, entries []json.RawMessage) (any, 
 	return answer, nil
 }
 
-func parseBatch(data []byte) (entries []json.RawMessage, err error) {
-	body, err := parseBody(data, "messages")
+func parseBatch(data []byte) ([]json.RawMessage, error) {
+	_, messages, err := parseListBody(data, "messages", "messages")
 	if err != nil {
 		return nil, err
 	}
-	if err := body.member("messages", "an array", &entries); err != nil {
-		return nil, err
+	if messages.size > maxBatch {
+		return nil, newProblem(tooManyEntries, "the batch has %d messages; at most %d are allowed", messages.size, maxBatch)
 	}
-	switch {
-	case entries == nil:
-		return nil, badBody(`"messages" is missing`)
-	case len(entries) > maxBatch:
-		return nil, newProblem(tooManyEntries, "the batch has %d messages; at most %d are allowed", len(entries), maxBatch)
-	}
-	return entries, nil
+	return messages.entries, nil
 }
 
 func (a *api) sendEntry(ctx context.Context, entry json.RawMessage) (realtime.Receipt, error) {

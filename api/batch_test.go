@@ -3,6 +3,8 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -115,4 +117,29 @@ func TestTheSizeOfABatch(t *testing.T) {
 	pad := strings.Repeat(" ", 64_000-len(full))
 	s.call(t, "POST", "/v1/batch", full+pad).want(t, http.StatusOK)
 	s.call(t, "POST", "/v1/batch", full+pad+" ").wantProblem(t, http.StatusRequestEntityTooLarge, "body_too_large", "longer than 64000 bytes")
+}
+
+// A batch costs memory for the messages that may be sent, not for those too many: it
+// is read once, and no more than 1,000 are kept.
+func TestABatchOfZerosCostsLittle(t *testing.T) {
+	body := `{"messages":[` + strings.Repeat("0,", 2<<20-16) + `0]}`
+	s := start(t, realtime.Options{}, api.Options{})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := record(t, s.Service, httptest.NewRequest(http.MethodPost, "/v1/batch", strings.NewReader(body)))
+	runtime.ReadMemStats(&after)
+	got.wantProblem(t, http.StatusBadRequest, "too_many_entries", "has 2097137 messages; at most 1000 are allowed")
+	if took := after.TotalAlloc - before.TotalAlloc; took > 40<<20 {
+		t.Errorf("a body of %d bytes took %d bytes", len(body), took)
+	}
+}
+
+func BenchmarkBatchOfZeros(b *testing.B) {
+	body := `{"messages":[` + strings.Repeat("0,", 2<<20-16) + `0]}`
+	s := start(b, realtime.Options{}, api.Options{})
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		record(b, s.Service, httptest.NewRequest(http.MethodPost, "/v1/batch", strings.NewReader(body)))
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -76,27 +77,77 @@ func isJSON(mediaType string) bool {
 // members are an object's, by name.
 type members map[string]json.RawMessage
 
+// list is an array of a body, of which no more than maxBatch elements are kept.
+type list struct {
+	entries []json.RawMessage
+	size    int
+	given   bool
+}
+
 // parseBody reads a whole body: one strict JSON object with no names but these.
 func parseBody(data []byte, names ...string) (members, error) {
-	if err := wire.CheckStrict(data); err != nil {
-		return nil, newProblem(malformedJSON, "the body cannot be used: %s", err)
+	m, _, err := parseListBody(data, "", names...)
+	return m, err
+}
+
+// parseListBody is parseBody for a body that has a list, in the member with this
+// name, which is not among those returned.
+func parseListBody(data []byte, listName string, names ...string) (members, list, error) {
+	r := strictjson.NewReader(data)
+	m, entries, mistake := readObject(r, "the body", listName, names)
+	if err := r.End(); err != nil {
+		return nil, list{}, newProblem(malformedJSON, "the body cannot be used: %s", err)
 	}
-	return parseObject("the body", data, names...)
+	return m, entries, mistake
 }
 
 // parseObject reads a part of a body that parseBody has accepted. Names are
 // compared exactly, which a decoder into a struct would not do.
 func parseObject(what string, data []byte, names ...string) (members, error) {
-	var m members
-	if err := json.Unmarshal(data, &m); err != nil || m == nil {
-		return nil, badBody("%s must be a JSON object with %s", what, quoted(names))
+	r := strictjson.NewReader(data)
+	m, _, err := readObject(r, what, "", names)
+	_ = r.End() // parseBody has seen that it is nil
+	return m, err
+}
+
+// readObject reads the object that comes next, to its end also where it has a
+// mistake, which may turn out to be one in the grammar.
+func readObject(r *strictjson.Reader, what, listName string, names []string) (m members, entries list, mistake error) {
+	if !r.Object() {
+		return nil, entries, badBody("%s must be a JSON object with %s", what, quoted(names))
 	}
-	for name := range m {
-		if !slices.Contains(names, name) {
-			return nil, badBody("%s has the unknown name %q; known are %s", what, name, quoted(names))
+	m = members{}
+	for r.More() {
+		i := slices.IndexFunc(names, func(name string) bool { return name == string(r.Name()) })
+		switch {
+		case mistake != nil: // More checks what is left
+		case i < 0:
+			mistake = badBody("%s has the unknown name %.64q; known are %s", what, r.Name(), quoted(names))
+		case names[i] != listName:
+			m[names[i]] = r.Value()
+		case !entries.read(r):
+			mistake = badBody("%q must be an array", listName)
 		}
 	}
-	return m, nil
+	if mistake == nil && listName != "" && !entries.given {
+		mistake = badBody("%q is missing", listName)
+	}
+	return m, entries, mistake
+}
+
+// read reads the elements of the array that comes next; it returns false for
+// anything else.
+func (l *list) read(r *strictjson.Reader) bool {
+	l.given = r.Array()
+	if !l.given {
+		return false
+	}
+	for r.More() {
+		if l.size++; l.size <= maxBatch {
+			l.entries = append(l.entries, r.Value())
+		}
+	}
+	return true
 }
 
 func quoted(names []string) string { return `"` + strings.Join(names, `", "`) + `"` }

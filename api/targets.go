@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -50,21 +49,14 @@ func (a *api) sendToEach(r *http.Request) (any, error) {
 
 // parseTargets reads {"to":[{"user":"u1"},{"topic":"a"}],"message":{...}}.
 func parseTargets(data []byte) (to []realtime.Address, m realtime.Message, err error) {
-	body, err := parseBody(data, "to", "message")
+	body, entries, err := parseListBody(data, "to", "to", "message")
 	if err != nil {
 		return nil, m, err
 	}
-	var entries []json.RawMessage
-	if err := body.member("to", "an array", &entries); err != nil {
-		return nil, m, err
+	if entries.size > maxTargets {
+		return nil, m, newProblem(tooManyEntries, `"to" has %d addresses; at most %d are allowed`, entries.size, maxTargets)
 	}
-	switch {
-	case entries == nil:
-		return nil, m, badBody(`"to" is missing`)
-	case len(entries) > maxTargets:
-		return nil, m, newProblem(tooManyEntries, `"to" has %d addresses; at most %d are allowed`, len(entries), maxTargets)
-	}
-	for i, entry := range entries {
+	for i, entry := range entries.entries {
 		address, err := parseAddress(fmt.Sprintf("to[%d]", i), entry)
 		if err != nil {
 			return nil, m, err
