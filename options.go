@@ -37,7 +37,9 @@ type Options struct {
 	PingInterval time.Duration
 	PongTimeout  time.Duration
 	// ExpiryGrace is how long a connection outlives its token, before it is
-	// closed with 4005. Default: 25 s; negative: none.
+	// closed with 4005. What is left of the token's life is measured when it is
+	// accepted: later steps of the wall clock do not count. Default: 25 s;
+	// negative: none.
 	ExpiryGrace time.Duration
 	// TokenLifetime is the longest life of the tokens that your issuer makes: a
 	// revocation is kept so long, and an hour more, unless it says otherwise. What

@@ -123,7 +123,7 @@ func (e *Engine) evict(newest *Conn, k key, limit int) {
 // oldest returns the oldest connection of a group but for one.
 func (e *Engine) oldest(k key, but *Conn) (oldest *Conn) {
 	for _, c := range e.members(k) {
-		if c != but && (oldest == nil || c.created < oldest.created) {
+		if c != but && (oldest == nil || c.created.before(oldest.created)) {
 			oldest = c
 		}
 	}

@@ -52,7 +52,7 @@ type Conn struct {
 	wake       tick // when the wheel looks at the connection
 	credit     float32
 	credited   tick
-	expires    int64 // unix milliseconds, 0: never
+	expires    int64 // milliseconds since the engine's start, 0: never
 	offLoop    *offLoop
 	out        *backlog
 	in         socket.Reader
@@ -110,8 +110,14 @@ const (
 // ID returns the connection's id.
 func (c *Conn) ID() ID { return c.id }
 
-// CreatedAt returns when the connection was registered.
-func (c *Conn) CreatedAt() time.Time { return c.shard.engine.timeOf(c.created) }
+// CreatedAt returns when the connection was registered, for as long as ticks can
+// tell: for 994 days.
+func (c *Conn) CreatedAt() time.Time {
+	e := c.shard.engine
+	elapsed := e.elapsed(time.Now())
+	elapsed -= int64(tick(elapsed) - c.created)
+	return e.start.Add(time.Duration(elapsed) * tickLength)
+}
 
 // Open ends the time in which messages are held back: text is written first,
 // unless it is nil, then what was sent to the connection meanwhile, in order.
@@ -416,25 +422,6 @@ func (c *Conn) retire(code uint16, reason string, mute bool) bool {
 	c.shard.post(task{run: (*shard).retired, conn: c})
 	c.deliver(mail{end: &ending{code, reason}})
 	return true
-}
-
-// SetExpiry changes when the connection is closed as expired; zero is never.
-func (c *Conn) SetExpiry(t time.Time) {
-	c.shard.post(task{run: (*shard).setExpiry, conn: c, arg: unixMilli(t)})
-}
-
-// maxMilli is the end of the year 9999: sums with it do not overflow.
-const maxMilli = 253_402_300_799_000
-
-func unixMilli(t time.Time) int64 {
-	switch ms := t.UnixMilli(); {
-	case t.IsZero():
-		return 0
-	case ms == 0:
-		return 1 // 0 stands for never
-	default:
-		return min(ms, maxMilli)
-	}
 }
 
 // Handler returns the handler the connection was registered with.

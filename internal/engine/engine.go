@@ -44,6 +44,7 @@ type Engine struct {
 	index   *index
 	shards  []*shard
 	start   time.Time
+	wall    func() time.Time // the clock of tokens
 
 	next          atomic.Uint32 // shard of the next connection
 	count         atomic.Int64  // connections that can be sent to
@@ -59,14 +60,18 @@ type Engine struct {
 }
 
 // New starts the loops.
-func New(cfg Config) *Engine {
+func New(cfg Config) *Engine { return newAt(cfg, time.Now(), time.Now) }
+
+// newAt is New for an engine that has begun to count its ticks at start, and
+// whose tokens go by the clock wall.
+func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 	if cfg.Shards <= 0 {
 		cfg.Shards = runtime.GOMAXPROCS(0)
 	}
 	e := &Engine{
 		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
 		reader: socket.Config{MaxMessage: cfg.MaxMessage, KeepDeflated: true},
-		index:  newIndex(cfg.Topics), start: time.Now(),
+		index:  newIndex(cfg.Topics), start: start, wall: wall,
 		inflating: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the others
 	}
 	for range cfg.Shards {
@@ -163,7 +168,7 @@ func (e *Engine) prepare(c *Conn, spec Spec) {
 	c.handler = spec.Handler
 	c.id = NewID()
 	c.created = e.tickAt(time.Now())
-	c.expires = unixMilli(spec.Expires)
+	c.expires = e.deadline(c, spec.Expires)
 	c.fd = -1
 	c.credit = float32(e.cfg.Burst)
 	if spec.Deflate {

@@ -68,9 +68,9 @@ func (s *shard) feed(c *Conn, data []byte, of owner) {
 func (s *shard) heard(c *Conn) {
 	if c.flags&flagPinged != 0 {
 		c.flags &^= flagPinged
-		c.due = s.tick() + ticks(s.engine.cfg.PingInterval)
+		c.due = s.in(s.engine.cfg.PingInterval)
 		delete(s.busy, c)
-		if c.due < c.wake {
+		if c.due.before(c.wake) {
 			s.reschedule(c)
 		}
 	}

@@ -26,6 +26,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newEngine(t testing.TB, change func(*Config)) *Engine {
 	t.Helper()
+	e := New(newConfig(change))
+	t.Cleanup(e.Stop)
+	return e
+}
+
+func newConfig(change func(*Config)) Config {
 	none := func() int { return 0 }
 	cfg := Config{
 		Shards: 2, MaxMessage: 64 << 10, MaxBacklog: 1 << 20, MaxInbox: 1 << 20,
@@ -35,9 +41,7 @@ func newEngine(t testing.TB, change func(*Config)) *Engine {
 	if change != nil {
 		change(&cfg)
 	}
-	e := New(cfg)
-	t.Cleanup(e.Stop)
-	return e
+	return cfg
 }
 
 // peer is a connection as a test sees it: what the engine wrote to it, and the

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"testing"
+	"time"
 
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/socket"
@@ -67,7 +68,7 @@ func vanish(client net.Conn) {
 }
 
 func runModel(t *testing.T, way path, random *rand.Rand) {
-	e := newEngine(t, func(c *Config) { c.MaxBacklog = 64 << 20 })
+	e := newEngine(t, func(c *Config) { c.MaxBacklog, c.CloseTimeout = 64<<20, time.Minute })
 	var peers []*modelPeer
 	connect := func() {
 		i := len(peers)

@@ -255,7 +255,7 @@ func (s *shard) glance() {
 	default:
 	}
 	s.now = time.Now()
-	if at, ok := s.wheel.next(); ok && at <= s.tick() {
+	if at, ok := s.wheel.next(); ok && !s.tick().before(at) {
 		s.onTimer()
 	}
 }

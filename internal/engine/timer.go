@@ -9,110 +9,50 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-const (
-	tickLength = 20 * time.Millisecond
-	buckets    = 2048 // about 41 s; what is due later goes round again
-	bucketKept = 64   // entries that a bucket keeps room for
-)
+const tickLength = 20 * time.Millisecond
 
-// farthest is how far ahead an expiry is put on the wheel: ticks are few, and
-// wall clocks are set.
-const farthest = time.Hour
-
-// tick is a time in steps of tickLength since the engine started.
+// tick is a time in steps of tickLength since the engine started, in 32 bits: after
+// 994 days it begins again at 0. Two ticks are compared by their difference, which
+// is right for those that are less than half of that apart.
 type tick uint32
 
-func ticks(d time.Duration) tick { return tick((d + tickLength - 1) / tickLength) }
+func (t tick) before(other tick) bool { return int32(t-other) < 0 }
 
-func (e *Engine) tickAt(t time.Time) tick { return tick(t.Sub(e.start) / tickLength) }
+// longest is the longest time that is counted in ticks.
+const longest = 1 << 30 * tickLength
 
-func (e *Engine) timeOf(t tick) time.Time { return e.start.Add(time.Duration(t) * tickLength) }
+func ticks(d time.Duration) tick { return tick((min(d, longest) + tickLength - 1) / tickLength) }
+
+// elapsed is the number of ticks since the start, without an end.
+func (e *Engine) elapsed(t time.Time) int64 { return int64(t.Sub(e.start) / tickLength) }
+
+func (e *Engine) tickAt(t time.Time) tick { return tick(e.elapsed(t)) }
+
+// timeOf returns the time of a tick that is near to now.
+func (e *Engine) timeOf(t tick, now time.Time) time.Time {
+	elapsed := e.elapsed(now)
+	elapsed += int64(int32(t - tick(elapsed)))
+	return e.start.Add(time.Duration(elapsed) * tickLength)
+}
 
 func (s *shard) tick() tick { return s.engine.tickAt(s.now) }
 
-// wheel knows when to look at which connection. An entry says only when: what
-// is due is derived from the connection, so that an entry that has become
-// meaningless costs one look.
-type wheel struct {
-	buckets [buckets][]entry
-	entries int
-	turned  tick // all buckets before it are empty
-	first   tick // the first tick with an entry; 0: not known
-	armed   tick // what the timer is set to; 0: it is not
-}
-
-type entry struct {
-	slot       int32
-	generation int32
-	at         tick
-}
-
-func newWheel() wheel { return wheel{} }
-
-func (w *wheel) add(e entry) {
-	e.at = max(e.at, w.turned)
-	w.buckets[e.at%buckets] = append(w.buckets[e.at%buckets], e)
-	w.entries++
-	if w.entries == 1 || e.at < w.first {
-		w.first = e.at
-	}
-}
-
-// next returns the first tick with an entry, looking one round ahead.
-func (w *wheel) next() (at tick, ok bool) {
-	if w.entries == 0 {
-		return 0, false
-	}
-	if w.first != 0 {
-		return w.first, true
-	}
-	for at = w.turned; at < w.turned+buckets; at++ {
-		if len(w.buckets[at%buckets]) > 0 {
-			w.first = at
-			return at, true
-		}
-	}
-	return 0, false
-}
-
-// turn calls due for the entries up to now and forgets them.
-func (w *wheel) turn(now tick, due func(entry)) {
-	if now >= w.turned+buckets {
-		w.turned = now - buckets + 1 // after a long pause: one round sees all
-	}
-	for ; w.turned <= now; w.turned++ {
-		bucket := &w.buckets[w.turned%buckets]
-		entries := *bucket
-		*bucket = nil
-		w.entries -= len(entries)
-		for _, e := range entries {
-			if e.at <= now {
-				due(e)
-			} else {
-				w.entries++
-				*bucket = append(*bucket, e)
-			}
-		}
-		if *bucket == nil && cap(entries) <= bucketKept {
-			*bucket = entries[:0]
-		}
-	}
-	w.first = 0
-}
+// in returns the tick after d. It is never 0, which stands for never.
+func (s *shard) in(d time.Duration) tick { return max(s.tick()+ticks(d), 1) }
 
 // setTimer has the timer fire when the wheel next has something to do.
 func (s *shard) setTimer(timer *time.Timer) {
 	at, ok := s.wheel.next()
-	if !ok || at == s.wheel.armed {
+	if !ok || s.wheel.armed && at == s.wheel.alarm {
 		return
 	}
-	s.wheel.armed = at
-	timer.Reset(time.Until(s.engine.timeOf(at)))
+	s.wheel.alarm, s.wheel.armed = at, true
+	timer.Reset(time.Until(s.engine.timeOf(at, s.now)))
 }
 
 func (s *shard) onTimer() {
 	s.now = time.Now()
-	s.wheel.armed = 0
+	s.wheel.armed = false
 	s.wheel.turn(s.tick(), s.look)
 	s.flushDirty()
 }
@@ -126,18 +66,18 @@ func (s *shard) look(e entry) {
 	now := s.tick()
 	switch {
 	case c.state >= closing:
-		if now >= c.due {
+		if !now.before(c.due) {
 			s.doom(c)
 			return
 		}
 	case c.flags&flagBroken != 0:
-		if now >= c.due {
+		if !now.before(c.due) {
 			s.takeRest(c)
 			s.doom(c)
 			return
 		}
 	case c.flags&flagEnding != 0:
-		if now >= c.due {
+		if !now.before(c.due) {
 			s.conclude(c)
 			return
 		}
@@ -150,32 +90,18 @@ func (s *shard) look(e entry) {
 	s.reschedule(c)
 }
 
-func (s *shard) expired(c *Conn) bool {
-	return c.expires != 0 && s.now.UnixMilli() >= s.closesAt(c)
-}
-
-// closesAt is when an expiring connection is closed. A token that was accepted
-// late, within the leeway for clocks, still gets its grace.
-func (s *shard) closesAt(c *Conn) int64 {
-	return max(c.expires, c.CreatedAt().UnixMilli()) + s.engine.cfg.ExpiryGrace.Milliseconds()
-}
-
 // ping sends a ping when it is time, or ends a connection that did not answer.
 func (s *shard) ping(c *Conn, now tick) {
-	if c.due == 0 || now < c.due {
+	if c.due == 0 || now.before(c.due) {
 		return
 	}
 	cfg := &s.engine.cfg
-	if c.flags&flagPinged != 0 && s.gettingOn(c) {
-		c.due = now + ticks(cfg.PongTimeout)
+	switch {
+	case c.flags&flagPinged != 0:
+		s.awaitPong(c, now)
 		return
-	}
-	if c.flags&flagPinged != 0 {
-		s.closeNow(c, uint16(wire.CloseNoPong), "no answer to a ping")
-		return
-	}
-	if c.flags&flagPaused != 0 {
-		c.due = now + ticks(cfg.PongTimeout) // unread by our choice: silence proves nothing
+	case c.flags&flagPaused != 0:
+		c.due = s.in(cfg.PongTimeout) // unread by our choice: silence proves nothing
 		return
 	}
 	frames := socket.AppendFrame(nil, socket.OpPing, nil)
@@ -183,34 +109,61 @@ func (s *shard) ping(c *Conn, now tick) {
 		frames = socket.AppendFrame(frames, socket.OpText, cfg.PingText)
 	}
 	s.settle(c)
+	before := s.ahead(c)
 	s.pushControl(c, frames)
 	if c.state <= open {
 		c.flags |= flagPinged | flagPingWaits
-		c.due = now + ticks(cfg.PongTimeout)
-		s.noteBusy(c)
+		c.due = s.in(cfg.PongTimeout)
+		if before.acked < before.until {
+			s.busy[c] = before
+		}
+	}
+}
+
+const (
+	// lateLook is how late the loop may be for a look that proves anything.
+	lateLook = 100 * time.Millisecond
+	// lookAgain is when it looks again after one that proved nothing.
+	lookAgain = time.Second
+)
+
+// awaitPong ends a connection whose pong is due, unless there is a reason to wait.
+// A loop that is late has not read what came meanwhile, as after the process was
+// stopped: the pong may be there.
+func (s *shard) awaitPong(c *Conn, now tick) {
+	timeout := s.engine.cfg.PongTimeout
+	switch {
+	case s.gettingOn(c):
+		c.due = s.in(timeout)
+	case now-c.due > ticks(lateLook):
+		c.due = s.in(min(lookAgain, timeout))
+	default:
+		s.closeNow(c, uint16(wire.CloseNoPong), "no answer to a ping")
 	}
 }
 
 // busy is how far a peer's acknowledgements have come on their way to a ping.
 type busy struct {
-	acked uint64 // octets, at the last look
-	until uint64 // what came before the ping
+	acked uint64 // bytes, at the last look
+	until uint64 // the bytes that went out before the ping
 }
 
-// noteBusy remembers, for a connection with data that goes out before the ping,
-// where in the stream the ping is: the pong cannot come before that is read.
-func (s *shard) noteBusy(c *Conn) {
+// ahead returns what goes out before a ping that would be written now: the pong
+// cannot come before the peer has read that.
+func (s *shard) ahead(c *Conn) busy {
 	fd := c.descriptor()
 	if fd < 0 {
-		return
+		return busy{}
 	}
 	acked, pending := poll.Acknowledged(fd)
-	if c.out != nil {
-		pending += uint64(c.out.size)
+	if b := c.out; b != nil {
+		pending += uint64(b.flying)
+		for _, ch := range b.chunks {
+			pending += uint64(len(ch.data))
+		}
+		pending -= uint64(b.off)
 	}
-	if pending > 0 {
-		s.busy[c] = busy{acked, acked + pending}
-	}
+	return busy{acked, acked + pending}
 }
 
 // gettingOn reports whether a connection that owes a pong may have more time:
@@ -222,10 +175,11 @@ func (s *shard) gettingOn(c *Conn) bool {
 		return false
 	}
 	acked, _ := poll.Acknowledged(c.descriptor())
+	acked = min(acked, b.until)
 	if acked <= b.acked {
 		return false
 	}
-	if acked >= b.until {
+	if acked == b.until {
 		delete(s.busy, c)
 	} else {
 		s.busy[c] = busy{acked, b.until}
@@ -249,33 +203,29 @@ func (c *Conn) descriptor() int {
 func (s *shard) schedulePing(c *Conn) {
 	interval := ticks(s.engine.cfg.PingInterval)
 	if interval > 0 && c.options&optTransport == 0 {
-		c.due = 1 + s.tick() + interval/2 + tick(rand.Uint32N(uint32(interval/2)+1))
+		c.due = max(1, 1+s.tick()+interval/2+tick(rand.Uint32N(uint32(interval/2)+1)))
 	}
 	s.reschedule(c)
 }
 
 // expire gives a closing connection until then.
 func (s *shard) expire(c *Conn, d time.Duration) {
-	c.due = s.tick() + ticks(d)
+	c.due = s.in(d)
 	s.reschedule(c)
-}
-
-// setExpiry changes when a connection's token expires.
-func (s *shard) setExpiry(t *task) {
-	t.conn.expires = t.arg.(int64)
-	if t.conn.state <= open {
-		s.reschedule(t.conn)
-	}
 }
 
 // reschedule puts a connection on the wheel for when something is due next.
 func (s *shard) reschedule(c *Conn) {
 	at, ok := s.nextDue(c)
-	if !ok || at == c.wake && at > s.tick() {
+	now := s.tick()
+	if !ok || at == c.wake && now.before(at) {
 		return
 	}
-	c.wake = max(at, s.tick()+1) // the tick that is being looked at is over
-	s.wheel.add(entry{slot: c.slot, generation: c.generation, at: c.wake})
+	if !now.before(at) {
+		at = now + 1 // the tick that is being looked at is over
+	}
+	c.wake = at
+	s.wheel.add(entry{slot: c.slot, generation: c.generation, at: at}, now)
 }
 
 func (s *shard) nextDue(c *Conn) (at tick, ok bool) {
@@ -286,8 +236,7 @@ func (s *shard) nextDue(c *Conn) (at tick, ok bool) {
 		at, ok = c.due, true
 	}
 	if c.expires != 0 {
-		left := min(max(s.closesAt(c)-s.now.UnixMilli(), 0), farthest.Milliseconds())
-		if due := s.tick() + ticks(time.Duration(left)*time.Millisecond); !ok || due < at {
+		if due := s.in(s.untilExpiry(c)); !ok || due.before(at) {
 			at, ok = due, true
 		}
 	}
