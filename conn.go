@@ -47,7 +47,7 @@ func (c *Conn) Subscribe(topic string) error {
 	if err := wire.CheckTopic(topic); err != nil {
 		return fmt.Errorf("realtime: subscribe: %w", err)
 	}
-	if _, err := c.core.Subscribe(topic, c.endpoint.service.opts.Limits.Topics); err != nil {
+	if _, err := c.core.Subscribe(topic, c.endpoint.service.Limits().Topics); err != nil {
 		return fmt.Errorf("realtime: subscribe: %w", err)
 	}
 	return nil
@@ -189,14 +189,14 @@ func (c *Conn) subscribeSelf(topic string) error {
 	if err := c.endpoint.authorize(c, topic); err != nil {
 		return err
 	}
-	_, err := c.core.SubscribeSelf(topic, c.endpoint.service.opts.Limits.Topics)
+	_, err := c.core.SubscribeSelf(topic, c.endpoint.service.Limits().Topics)
 	if errors.Is(err, ErrTopicLimit) {
 		if c.core.Refused() > topicPatience {
 			c.Close(wire.CloseTopicLimit, "the topic limit was reached and reached again")
 		}
 		return &wire.CommandError{
 			Code:    wire.CodeTopicLimit,
-			Message: fmt.Sprintf("at most %d topics a connection; unsubscribe from one first", c.endpoint.service.opts.Limits.Topics),
+			Message: fmt.Sprintf("at most %d topics a connection; unsubscribe from one first", c.endpoint.service.Limits().Topics),
 		}
 	}
 	return err

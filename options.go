@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -137,11 +136,11 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func (l Limits) caps() engine.Caps {
-	return engine.Caps{
+func (l Limits) engine() engine.Limits {
+	return engine.Limits{Rate: l.MessageRate, Burst: l.MessageBurst, Caps: engine.Caps{
 		Total: l.Connections, PerUser: l.ConnectionsPerUser, PerSource: l.ConnectionsPerAddress,
 		EvictUser: !l.RejectNewest, EvictSource: l.EvictOldest,
-	}
+	}}
 }
 
 func setDefault[T comparable](value *T, preset T) {
@@ -152,33 +151,18 @@ func setDefault[T comparable](value *T, preset T) {
 }
 
 func (o Options) check() error {
-	for _, c := range []struct {
-		name  string
-		value int
-	}{
-		{"Limits.MessageSize", o.Limits.MessageSize},
-		{"Limits.Backlog", o.Limits.Backlog},
-		{"Limits.Topics", o.Limits.Topics},
-		{"Limits.MessageBurst", o.Limits.MessageBurst},
-		{"Limits.Connections", o.Limits.Connections},
-		{"Limits.ConnectionsPerUser", o.Limits.ConnectionsPerUser},
-		{"Limits.ConnectionsPerAddress", o.Limits.ConnectionsPerAddress},
+	if err := o.Limits.check(); err != nil {
+		return err
+	}
+	err := checkNotNegative([]option{
 		{"PongTimeout", int(o.PongTimeout)},
 		{"TokenLifetime", int(o.TokenLifetime)},
 		{"TokenLeeway", int(o.TokenLeeway)},
 		{"DrainDelay", int(o.DrainDelay)},
 		{"DrainWindow", int(o.DrainWindow)},
-	} {
-		if c.value < 0 {
-			return fmt.Errorf("realtime: %s is negative; leave it zero for the default", c.name)
-		}
-	}
-	if o.Limits.Backlog < o.Limits.MessageSize+frameCost {
-		return fmt.Errorf("realtime: Limits.Backlog (%d) must be at least Limits.MessageSize (%d) and %d: else no message of that size could wait",
-			o.Limits.Backlog, o.Limits.MessageSize, frameCost)
-	}
-	if o.Limits.EvictOldest && o.Limits.RejectNewest {
-		return errors.New("realtime: Limits.EvictOldest and Limits.RejectNewest are both set; set one, or none for the default")
+	})
+	if err != nil {
+		return err
 	}
 	for _, rule := range o.Topics {
 		if err := rule.Check(); err != nil {
@@ -198,10 +182,8 @@ func (o Options) engine(set *metrics.Set) engine.Config {
 		PongTimeout:  o.PongTimeout,
 		CloseTimeout: closeTimeout,
 		ExpiryGrace:  o.ExpiryGrace,
-		Rate:         o.Limits.MessageRate,
-		Burst:        o.Limits.MessageBurst,
+		Limits:       o.Limits.engine(),
 		Topics:       o.Topics,
-		Caps:         o.Limits.caps(),
 		Metrics:      set,
 		Log:          o.Log,
 		PingText:     []byte(wire.Ping),

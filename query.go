@@ -124,6 +124,3 @@ func (c *Conn) Info() ConnectionInfo {
 	}
 	return info
 }
-
-// Limits returns the limits in force, with the defaults filled in.
-func (s *Service) Limits() Limits { return s.opts.Limits }

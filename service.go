@@ -37,6 +37,8 @@ type Service struct {
 	after   context.Context // of OnClose and listeners, which have work to do after that
 	end     context.CancelFunc
 
+	limits atomic.Pointer[Limits]
+
 	listeners listeners
 
 	revoked     revocation.List
@@ -66,6 +68,7 @@ func New(opts Options) (*Service, error) {
 	s.after, s.end = context.WithCancel(context.Background())
 	s.arriving, s.turnAway = context.WithCancel(context.Background())
 	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount, s.revocationCount)
+	s.limits.Store(&opts.Limits)
 	s.engine = engine.New(opts.engine(s.metrics))
 	s.listeners.service = s
 	s.node, err = opts.Bus.Join(s.ctx, s.deliver)
@@ -196,7 +199,7 @@ func (s *Service) deliver(e bus.Envelope) int {
 		return s.each(e, closeOrder(e.Body))
 	case bus.Subscribe:
 		return s.each(e, func(c *engine.Conn) bool {
-			_, err := c.Subscribe(string(e.Body), s.opts.Limits.Topics)
+			_, err := c.Subscribe(string(e.Body), s.Limits().Topics)
 			return err == nil
 		})
 	case bus.Unsubscribe:

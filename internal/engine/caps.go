@@ -39,7 +39,7 @@ func (s Spec) source() key { return key{bySource, s.Source} }
 // connection of a source, or of a user, for their number. An empty text stands
 // for any.
 func (e *Engine) CheckLimits(source, user string) error {
-	caps := e.cfg.Caps
+	caps := e.limits.Load().Caps
 	switch {
 	case caps.Total > 0 && e.Open() >= caps.Total:
 		return ErrFull
@@ -54,12 +54,12 @@ func (e *Engine) CheckLimits(source, user string) error {
 // Hold takes a place for a client that is not a connection yet, so that it counts
 // for its source. Release gives the place back; it is called before Register.
 func (e *Engine) Hold(source string) (release func(), err error) {
-	limit := e.cfg.Caps.PerSource
-	if limit == 0 || source == "" {
+	caps := e.limits.Load().Caps
+	if caps.PerSource == 0 || source == "" {
 		return func() {}, nil
 	}
 	k, on := key{bySource, source}, e.shards[0]
-	if !e.index.reserve(k, on, limit, e.cfg.Caps.EvictSource) {
+	if !e.index.reserve(k, on, caps.PerSource, caps.EvictSource) {
 		return nil, ErrSourceFull
 	}
 	return func() { e.index.release(k, on) }, nil
@@ -79,8 +79,7 @@ func reserved(limit int, evict bool) int32 {
 
 // reserve takes a new connection's places, all or none. Until it joins its groups
 // they count for the caps only.
-func (e *Engine) reserve(c *Conn, spec *Spec) error {
-	caps := e.cfg.Caps
+func (e *Engine) reserve(c *Conn, spec *Spec, caps Caps) error {
 	if n := e.open.Add(1); caps.Total > 0 && n > int64(caps.Total) {
 		e.open.Add(-1)
 		return ErrFull

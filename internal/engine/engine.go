@@ -26,18 +26,29 @@ type Config struct {
 	PongTimeout  time.Duration
 	CloseTimeout time.Duration
 	ExpiryGrace  time.Duration
-	Rate         float64 // messages and pings a second from one connection; 0: any number
-	Burst        int
+	Limits                   // at the start; see SetLimits
 	Topics       []TopicRule // optional: the first that matches a topic counts
-	Caps         Caps        // optional
 	Metrics      *metrics.Set
 	Log          *slog.Logger
 	PingText     []byte // sent beside the ping to connections with TextPing
 }
 
+// Limits can be changed while the engine runs.
+type Limits struct {
+	Rate  float64 // messages and pings a second from one connection; 0: any number
+	Burst int
+	Caps  Caps // optional
+}
+
+// SetLimits changes the limits. It closes no connection: a cap that is lower than
+// before refuses, or evicts for, new ones. A cap per source counts the connections
+// that were registered while there was one.
+func (e *Engine) SetLimits(l Limits) { e.limits.Store(&l) }
+
 // Engine is the connections of one node. Safe for concurrent use.
 type Engine struct {
 	cfg     Config
+	limits  atomic.Pointer[Limits]
 	metrics *metrics.Set
 	log     *slog.Logger
 	reader  socket.Config
@@ -74,6 +85,7 @@ func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 		index:  newIndex(cfg.Topics), start: start, wall: wall,
 		inflating: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the others
 	}
+	e.SetLimits(cfg.Limits)
 	for range cfg.Shards {
 		s := newShard(e)
 		e.shards = append(e.shards, s)
@@ -116,21 +128,22 @@ type Spec struct {
 // here on, unless Register refuses with ErrFull, ErrUserFull or ErrSourceFull.
 // Where the Caps evict it waits for the loops; it must not be called by a loop.
 func (e *Engine) Register(c *Conn, spec Spec) error {
+	caps := e.limits.Load().Caps // the same for all steps
 	e.prepare(c, spec)
-	if err := e.reserve(c, &spec); err != nil {
+	if err := e.reserve(c, &spec, caps); err != nil {
 		return err
 	}
-	e.attach(c, &spec)
-	if caps := e.cfg.Caps; caps.EvictSource {
+	e.attach(c, &spec, caps)
+	if caps.EvictSource {
 		e.evict(c, spec.source(), caps.PerSource)
 	}
-	if caps := e.cfg.Caps; caps.EvictUser {
+	if caps.EvictUser {
 		e.evict(c, spec.user(), caps.PerUser)
 	}
 	return nil
 }
 
-func (e *Engine) attach(c *Conn, spec *Spec) {
+func (e *Engine) attach(c *Conn, spec *Spec, caps Caps) {
 	arrived := task{run: (*shard).attach, conn: c, arg: &arrival{spec.Prelude, spec.Buffered}}
 	if spec.Transport != nil {
 		c.offLoop = newOffLoop(&transportLink{engine: e, transport: spec.Transport})
@@ -154,9 +167,9 @@ func (e *Engine) attach(c *Conn, spec *Spec) {
 	}
 	c.groups = make([]membership, 0, room)
 	c.enter(key{route: bus.Everyone}, 0)
-	c.enter(spec.user(), e.cfg.Caps.ofUser())
+	c.enter(spec.user(), caps.ofUser())
 	if spec.Source != "" {
-		c.enter(spec.source(), e.cfg.Caps.ofSource())
+		c.enter(spec.source(), caps.ofSource())
 	}
 	for _, role := range spec.Roles {
 		c.enter(key{bus.Role, role}, 0)
@@ -170,7 +183,7 @@ func (e *Engine) prepare(c *Conn, spec Spec) {
 	c.created = e.tickAt(time.Now())
 	c.expires = e.deadline(c, spec.Expires)
 	c.fd = -1
-	c.credit = float32(e.cfg.Burst)
+	c.credit = float32(e.limits.Load().Burst)
 	if spec.Deflate {
 		c.options |= optDeflate
 	}

@@ -155,7 +155,7 @@ func (c *Conn) inflate(m mail) ([]byte, error) {
 	defer func() { <-e.inflating }()
 	runtime.Gosched() // turns can follow each other without an end, on this processor
 	data, err := socket.Inflate(&e.reader, op, m.data)
-	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.cfg.Rate > 0 {
+	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.limits.Load().Rate > 0 {
 		c.shard.post(task{run: (*shard).charge, conn: c, arg: more})
 	}
 	return data, err

@@ -13,13 +13,13 @@ func cost(size int) int { return max(1, (size+chargedSize-1)/chargedSize) }
 // time. Any allowance left pays for a message of any size: what is missing is a
 // debt, and the next message finds no allowance until time has paid it.
 func (s *shard) mayReceive(c *Conn, cost int) bool {
-	cfg := &s.engine.cfg
-	if cfg.Rate <= 0 {
+	limits := s.engine.limits.Load()
+	if limits.Rate <= 0 {
 		return true
 	}
 	now := s.tick()
-	earned := float32(cfg.Rate * float64(now-c.credited) * tickLength.Seconds())
-	c.credit = min(c.credit+earned, float32(cfg.Burst))
+	earned := float32(limits.Rate * float64(now-c.credited) * tickLength.Seconds())
+	c.credit = min(c.credit+earned, float32(limits.Burst))
 	c.credited = now
 	if c.credit < 1 {
 		s.closeNow(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
