@@ -11,21 +11,20 @@ import (
 )
 
 func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
-	return slog.New(newHandler(cfg, w))
+	return slog.New(newHandler(cfg.Format, cfg.Level, w))
 }
 
-func newHandler(cfg config.Log, w io.Writer) slog.Handler {
-	format := cfg.Format
+func newHandler(format string, level slog.Leveler, w io.Writer) slog.Handler {
 	if format == config.LogAuto {
 		format = config.LogJSON
 		if isTerminal(w) {
 			format = config.LogText
 		}
 	}
-	options := &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: spellDuration}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: spellDuration}
 	switch format {
 	case config.LogText:
-		return tint.NewTextHandler(w, &tint.Options{Level: cfg.Level, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w) || os.Getenv("NO_COLOR") != ""})
+		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w) || os.Getenv("NO_COLOR") != ""})
 	case config.LogLogfmt:
 		return slog.NewTextHandler(w, options)
 	}

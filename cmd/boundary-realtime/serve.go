@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/alecthomas/kong"
 
@@ -26,14 +27,14 @@ func newSettingFlags() settingFlags {
 // Help is what kong shows above the flags.
 func (*settingFlags) Help() string { return config.HelpOnSecrets() }
 
-// load returns the configuration, and all that is wrong with it.
+// load returns the configuration, and all that is wrong with it, as Problems.
 func (f *settingFlags) load(p *program) (*config.Config, error) {
 	cfg, err := config.Load(config.Sources{Flags: f.settings.Values(), Environ: p.environ, File: f.Config})
 	var problems, more config.Problems
 	errors.As(err, &problems)
 	errors.As(cfg.Check(), &more)
 	if problems = append(problems, more...); len(problems) > 0 {
-		return nil, problems
+		return cfg, problems
 	}
 	return cfg, nil
 }
@@ -44,16 +45,26 @@ type serveCommand struct {
 
 func newServeCommand() serveCommand { return serveCommand{newSettingFlags()} }
 
-// Run serves until ctx is done, and drains.
+// Run serves until ctx is done, and drains. Meanwhile it takes changes of the
+// configuration over.
 func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := c.load(p)
 	if err != nil {
 		return err
 	}
-	s, err := server.New(cfg, newLogger(cfg.Log, p.stderr))
+	ctx, reloads, stop := untilHangup(ctx)
+	defer stop()
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.Level)
+	s, err := server.New(cfg, slog.New(newHandler(cfg.Log.Format, level, p.stderr)))
 	if err != nil {
 		return err
 	}
+	s.OnReload(server.Reload{
+		Load:  func() (*config.Config, error) { return c.load(p) },
+		Asked: reloads,
+		Level: level,
+	})
 	if cfg.Dev {
 		if err := s.WriteBanner(p.stdout); err != nil {
 			return err

@@ -350,6 +350,40 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
+// SIGHUP reloads the file of the settings, and ends nothing. The environment stays
+// stronger.
+func TestHangupReloads(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "realtime.yaml")
+	write := func(settings string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("reload_interval: 0s\n"+settings), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	p, public, _ := serve(t, append(production(), "REALTIME_CONFIG="+file, "REALTIME_MESSAGE_BURST=9")...)
+	conn := dial(t, public, mint(t, "u1", nil))
+
+	write("message_burst: 1\ntopics_per_connection: 3\nlog_level: debug\n")
+	p.signal(syscall.SIGHUP)
+	p.stderr.wait(t, regexp.MustCompile(`"the configuration was reloaded","cause":"a signal","changes":\["topics_per_connection: 128 -> 3","log_level: info -> debug"\]`))
+	write("message_burst: 1\ntopics_per_connection: none\n")
+	p.signal(syscall.SIGHUP)
+	p.stderr.wait(t, regexp.MustCompile(`"level":"ERROR","msg":"the new configuration is refused as a whole[^\n]*topics_per_connection`))
+
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"action":"ping","ref":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if reply := read(t, conn); reply["ok"] != true {
+		t.Errorf("a connection of before gets %v", reply)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 func TestSecretsStayHidden(t *testing.T) {
 	t.Parallel()
 	p, public, admin := serve(t, append(production(), "REALTIME_LOG_LEVEL=debug", "REALTIME_DRAIN=1s")...)

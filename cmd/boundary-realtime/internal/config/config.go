@@ -25,6 +25,8 @@ type Config struct {
 	Compression bool
 
 	origins map[string]string // of each setting: where its value came from
+	file    string            // of the settings; empty: none
+	loaded  digest            // of what the file held
 }
 
 // Listener is where the program listens.
@@ -101,6 +103,7 @@ type Times struct {
 	ExpiryGrace  time.Duration
 	DrainDelay   time.Duration // from the signal until the drain
 	Drain        time.Duration // 0: all at once
+	Reload       time.Duration // between looks at the files; 0: only when a signal asks
 }
 
 // Log says what is logged and how.

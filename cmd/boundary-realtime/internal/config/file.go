@@ -14,8 +14,7 @@ import (
 // maxFile bounds what is read of a configuration file, in octets.
 const maxFile = 1 << 20
 
-func readFile(path string, problems *Problems) []entry {
-	data, err := readLimited(path, maxFile)
+func readEntries(path string, data []byte, err error, problems *Problems) []entry {
 	if err != nil {
 		problems.add("%s: %v", path, err)
 		return nil

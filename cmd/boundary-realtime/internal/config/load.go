@@ -53,7 +53,9 @@ func Load(from Sources) (*Config, error) {
 	c := &Config{origins: map[string]string{}}
 	c.apply("default", presets(), &problems)
 	if path != "" {
-		c.apply(path, readFile(path, &problems), &problems)
+		data, err := readLimited(path, maxFile)
+		c.file, c.loaded = path, digestOf(data, err)
+		c.apply(path, readEntries(path, data, err, &problems), &problems)
 	}
 	c.apply("environment", environment, &problems)
 	c.apply("flag", flagEntries(from.Flags), &problems)

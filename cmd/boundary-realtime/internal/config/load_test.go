@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Access: Access{TokenParam: "token"},
 		Limits: Limits{HeaderSize: 16 << 10, MessageSize: 64 << 10, Backlog: 1 << 20, Topics: 128, MessageRate: 1000, MessageBurst: 2000},
-		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, DrainDelay: 5 * time.Second, Drain: 30 * time.Second},
+		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, DrainDelay: 5 * time.Second, Drain: 30 * time.Second, Reload: 2 * time.Second},
 		Log:    Log{Format: LogAuto},
 	}
 	c.origins = nil

@@ -87,6 +87,7 @@ var settings = []setting{
 	{"expiry_grace", "25s", "How long a connection outlives its token", func(c *Config) value { return duration{&c.Times.ExpiryGrace, 0, day} }},
 	{"drain_delay", "5s", "How long everything is served at shutdown, with /ready red, before the connections are closed; in dev mode 0s", func(c *Config) value { return duration{&c.Times.DrainDelay, 0, time.Hour} }},
 	{"drain", "30s", "How long the connections may take to move away at shutdown, after drain_delay", func(c *Config) value { return duration{&c.Times.Drain, 0, time.Hour} }},
+	{"reload_interval", "2s", "Time between looks at the configuration file and the files it names, for changes to take over; 0s: only on SIGHUP", func(c *Config) value { return duration{&c.Times.Reload, 0, day} }},
 
 	{"log_level", "info", "Least level that is logged: debug, info, warn or error", func(c *Config) value { return level{&c.Log.Level} }},
 	{"log_format", LogAuto, "Form of the log: text, logfmt or json; auto: text in a terminal, else json", func(c *Config) value {

@@ -4,20 +4,17 @@ import (
 	"net/http"
 	"net/http/pprof"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
 // adminHandler answers operators: on loopback whoever is on this machine, else
 // the holders of an API key. Health is no secret. Pages of other sites get
 // nothing else.
-func (s *Server) adminHandler(apiKeys []string, figures ...prometheus.Collector) http.Handler {
-	inner := operations(api.Metrics(s.svc, figures...))
+func (s *Server) adminHandler() http.Handler {
+	inner := s.operations
 	local := config.IsLoopback(s.admin.listener.Addr().String())
 	if !local {
-		inner = api.RequireKey(apiKeys, inner)
+		inner = &s.guarded
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", ownPagesOnly(inner))

@@ -13,19 +13,8 @@ func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Lo
 	return realtime.Options{
 		Verifier: verifier,
 		Log:      log,
-		Limits: realtime.Limits{
-			MessageSize:  cfg.Limits.MessageSize,
-			Backlog:      cfg.Limits.Backlog,
-			Topics:       cfg.Limits.Topics,
-			MessageRate:  orNone(cfg.Limits.MessageRate),
-			MessageBurst: cfg.Limits.MessageBurst,
+		Limits:   limits(cfg.Limits),
 
-			Connections:           cfg.Limits.Connections,
-			ConnectionsPerUser:    cfg.Limits.ConnectionsPerUser,
-			ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
-			EvictOldest:           cfg.Limits.Over == config.OverEvict,
-			RejectNewest:          cfg.Limits.Over == config.OverReject,
-		},
 		Topics:        cfg.SlowTopics,
 		PingInterval:  orNone(cfg.Times.PingInterval),
 		PongTimeout:   cfg.Times.PongTimeout,
@@ -34,6 +23,22 @@ func serviceOptions(cfg *config.Config, verifier realtime.Verifier, log *slog.Lo
 		TokenLeeway:   cfg.JWT.Leeway,
 		DrainDelay:    cfg.Times.DrainDelay,
 		DrainWindow:   max(cfg.Times.Drain, time.Nanosecond),
+	}
+}
+
+func limits(l config.Limits) realtime.Limits {
+	return realtime.Limits{
+		MessageSize:  l.MessageSize,
+		Backlog:      l.Backlog,
+		Topics:       l.Topics,
+		MessageRate:  orNone(l.MessageRate),
+		MessageBurst: l.MessageBurst,
+
+		Connections:           l.Connections,
+		ConnectionsPerUser:    l.ConnectionsPerUser,
+		ConnectionsPerAddress: l.ConnectionsPerAddress,
+		EvictOldest:           l.Over == config.OverEvict,
+		RejectNewest:          l.Over == config.OverReject,
 	}
 }
 
@@ -46,15 +51,15 @@ func orNone[T time.Duration | float64](v T) T {
 	return v
 }
 
-func (s *Server) handlerOptions() realtime.HandlerOptions {
-	access := s.cfg.Access
+func handlerOptions(cfg *config.Config) realtime.HandlerOptions {
+	access := cfg.Access
 	return realtime.HandlerOptions{
 		TokenParam:     access.TokenParam,
 		TokenSources:   access.TokenSources,
 		TokenInMessage: access.TokenInMessage,
 		AllowedOrigins: access.AllowedOrigins,
 		TrustedProxies: access.TrustedProxies,
-		Compression:    s.cfg.Compression,
+		Compression:    cfg.Compression,
 		Require:        auth.Requirements{Roles: access.RequiredRoles, Permissions: access.RequiredPermissions},
 	}
 }

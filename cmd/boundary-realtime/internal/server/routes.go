@@ -10,21 +10,18 @@ import (
 )
 
 // publicHandler answers clients, back ends and load balancers.
-func (s *Server) publicHandler(apiKeys []string) http.Handler {
+func (s *Server) publicHandler() http.Handler {
 	mux := http.NewServeMux()
-	sockets := s.svc.Handler(s.handlerOptions())
 	s.addHealth(mux)
 	if s.dev != nil {
 		s.dev.addRoutes(mux)
-		sockets = loopbackPages(sockets)
 	}
-	mux.Handle("/ws", edge.TakeOver(sockets))
-	calls := api.New(s.svc, api.Options{Keys: apiKeys, Log: s.log})
+	mux.Handle("/ws", edge.TakeOver(&s.sockets))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect what it finds unclean in a path of the API,
 		// which has an answer of its own.
 		if isCall(r.URL.Path) || isCall(path.Clean(r.URL.Path)) {
-			calls.ServeHTTP(w, r)
+			s.calls.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"boundary-app.org/realtime"
-	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
 	"boundary-app.org/realtime/internal/origin"
@@ -17,21 +19,29 @@ import (
 
 // Server is the program between start and exit.
 type Server struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	dev      *devMode // nil: off
-	verifier *auth.JWT
-	svc      *realtime.Service
-	public   *endpoint
-	admin    *endpoint // nil: off
+	cfg        *config.Config // of the start
+	log        *slog.Logger
+	dev        *devMode // nil: off
+	svc        *realtime.Service
+	public     *endpoint
+	admin      *endpoint      // nil: off
+	reload     *Reload        // nil: the configuration of the start stays
+	operations http.Handler   // metrics and profiles
+	loaded     config.Digests // of the files of cfg, before they were read
 
-	apiDisabled bool // no API key is configured
+	// replaced by a reload
+	verifier    swapVerifier
+	sockets     swapHandler // of /ws
+	calls       swapHandler // of the HTTP API
+	guarded     swapHandler // operations, for those who have an API key
+	certificate swapCertificate
+	apiDisabled atomic.Bool // there is no API key
 }
 
 // New makes a server of a configuration that Check has approved. It listens
 // when it returns, so that the addresses are known, and answers from Run on.
 func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log}
+	s := &Server{cfg: cfg, log: log, loaded: cfg.DigestsLoaded()}
 	if err := s.build(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start: %w", err), s.close())
 	}
@@ -39,69 +49,46 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 }
 
 func (s *Server) build() error {
-	keys, err := s.keys()
+	if s.cfg.Dev {
+		s.dev = newDevMode(s.cfg)
+	}
+	p, err := s.prepare(s.cfg, true)
 	if err != nil {
 		return err
 	}
-	if s.verifier, err = auth.New(keys.auth); err != nil {
+	s.verifier.set(p.verifier)
+	if s.svc, err = realtime.New(serviceOptions(s.cfg, &s.verifier, s.log)); err != nil {
 		return err
 	}
-	if s.svc, err = realtime.New(serviceOptions(s.cfg, s.verifier, s.log)); err != nil {
+	bounds := edge.Options{HeaderSize: s.cfg.Limits.HeaderSize, Figures: edge.NewFigures(), Log: s.log}
+	s.operations = operations(api.Metrics(s.svc, bounds.Figures.Collectors()...))
+	s.install(s.cfg, p)
+	if err := s.listenPublic(bounds); err != nil {
 		return err
 	}
-	limits := edge.Options{HeaderSize: s.cfg.Limits.HeaderSize, Figures: edge.NewFigures(), Log: s.log}
-	if err := s.listenPublic(limits); err != nil {
-		return err
-	}
-	s.public.handle(s.publicHandler(keys.api))
-	s.apiDisabled = len(keys.api) == 0
+	s.public.handle(s.publicHandler())
 	if s.cfg.Listener.Admin == config.Off {
 		return nil
 	}
-	if s.admin, err = listen(s.cfg.Listener.Admin, limits); err != nil {
+	if s.admin, err = listen(s.cfg.Listener.Admin, bounds); err != nil {
 		return err
 	}
-	s.admin.handle(s.adminHandler(keys.api, limits.Figures.Collectors()...))
+	s.admin.handle(s.adminHandler())
 	return nil
 }
 
-func (s *Server) listenPublic(limits edge.Options) (err error) {
+func (s *Server) listenPublic(bounds edge.Options) (err error) {
 	l := s.cfg.Listener
 	if l.ProxyProtocol {
-		limits.Proxies = origin.NewProxies(s.cfg.Access.TrustedProxies)
+		bounds.Proxies = origin.NewProxies(s.cfg.Access.TrustedProxies)
 	}
-	if s.public, err = listen(l.Public, limits); err != nil {
+	if s.public, err = listen(l.Public, bounds); err != nil {
 		return err
 	}
-	return s.public.secure(l)
-}
-
-// keys are what tokens and API calls are verified with.
-type keys struct {
-	auth auth.Options
-	api  []string
-}
-
-func (s *Server) keys() (keys, error) {
-	options, err := s.cfg.Auth()
-	if err != nil {
-		return keys{}, err
+	if l.TLSCertFile != "" {
+		s.public.secure(&s.certificate)
 	}
-	secrets, err := s.cfg.APIKeys()
-	if err != nil {
-		return keys{}, err
-	}
-	k := keys{auth: options}
-	k.auth.Log = s.log
-	for _, secret := range secrets {
-		k.api = append(k.api, string(secret))
-	}
-	if s.cfg.Dev {
-		s.dev = newDevMode(s.cfg)
-		k.auth.HMACSecret = s.dev.secret
-		k.api = []string{s.dev.apiKey}
-	}
-	return k, nil
+	return nil
 }
 
 // Run serves until ctx is done, and then drains: readiness turns red at once,
@@ -122,6 +109,9 @@ func (s *Server) Run(ctx context.Context) error {
 		running.Go(func() { checkConsistency(serving, s.svc.ConsistencyCheck, s.log) })
 	}
 	s.announce()
+	if s.reload != nil {
+		running.Go(func() { newReloader(s, *s.reload).run(serving) })
+	}
 
 	var err error
 	select {
@@ -143,11 +133,15 @@ func (s *Server) announce() {
 		}
 	}
 	s.log.Info("listening", attrs...)
-	if s.apiDisabled {
-		s.log.Warn("the HTTP API is disabled, since there is no API key: set REALTIME_API_KEY or REALTIME_API_KEY_FILE; make a key with: openssl rand -hex 16")
-	}
+	s.warnOfDisabledAPI()
 	if s.dev != nil {
 		s.log.Warn("dev mode: anybody on this machine can get a token; not for production")
+	}
+}
+
+func (s *Server) warnOfDisabledAPI() {
+	if s.apiDisabled.Load() {
+		s.log.Warn("the HTTP API is disabled, since there is no API key: set REALTIME_API_KEY or REALTIME_API_KEY_FILE; make a key with: openssl rand -hex 16")
 	}
 }
 
@@ -186,8 +180,5 @@ func (s *Server) close() (err error) {
 		cancel()                // it was drained before, or never served: no delay
 		_ = s.svc.Shutdown(ctx) // nothing is left to close
 	}
-	if s.verifier != nil {
-		err = errors.Join(err, s.verifier.Close())
-	}
-	return err
+	return errors.Join(err, s.verifier.Close())
 }

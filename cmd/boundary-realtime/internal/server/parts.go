@@ -1,0 +1,78 @@
+package server
+
+import (
+	"crypto/tls"
+	"net/http"
+
+	"boundary-app.org/realtime/api"
+	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+)
+
+// parts are made of a configuration and of the files it names.
+type parts struct {
+	verifier    *auth.JWT // nil: the one in use stays
+	apiKeys     []string
+	certificate *tls.Certificate // nil: no TLS
+}
+
+// prepare reads the files of a configuration and makes all that can fail, so that
+// a configuration is taken as a whole or not at all.
+func (s *Server) prepare(cfg *config.Config, tokens bool) (p parts, err error) {
+	secrets, err := cfg.APIKeys()
+	if err != nil {
+		return parts{}, err
+	}
+	for _, secret := range secrets {
+		p.apiKeys = append(p.apiKeys, string(secret))
+	}
+	if s.dev != nil {
+		p.apiKeys = []string{s.dev.apiKey}
+	}
+	if cfg.Listener.TLSCertFile != "" {
+		certificate, err := cfg.Listener.Certificate()
+		if err != nil {
+			return parts{}, err
+		}
+		p.certificate = &certificate
+	}
+	if tokens {
+		p.verifier, err = s.newVerifier(cfg)
+	}
+	return p, err
+}
+
+func (s *Server) newVerifier(cfg *config.Config) (*auth.JWT, error) {
+	options, err := cfg.Auth()
+	if err != nil {
+		return nil, err
+	}
+	options.Log = s.log
+	if s.dev != nil {
+		options.HMACSecret = s.dev.secret
+	}
+	return auth.New(options)
+}
+
+// install has new requests served with the parts. Connections that are open keep
+// what they were opened with.
+func (s *Server) install(cfg *config.Config, p parts) {
+	if p.verifier != nil {
+		s.verifier.set(p.verifier)
+	}
+	if p.certificate != nil {
+		s.certificate.set(*p.certificate)
+	}
+	s.sockets.set(s.newSockets(cfg))
+	s.calls.set(api.New(s.svc, api.Options{Keys: p.apiKeys, Log: s.log}))
+	s.guarded.set(api.RequireKey(p.apiKeys, s.operations))
+	s.apiDisabled.Store(len(p.apiKeys) == 0)
+}
+
+func (s *Server) newSockets(cfg *config.Config) http.Handler {
+	sockets := s.svc.Handler(handlerOptions(cfg))
+	if s.dev != nil {
+		return loopbackPages(sockets)
+	}
+	return sockets
+}
