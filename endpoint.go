@@ -24,7 +24,8 @@ func (s *Service) endpoint(opts HandlerOptions) *endpoint {
 	return &endpoint{service: s, opts: opts.withDefaults()}
 }
 
-// connect registers a connection, runs OnOpen and tells the client.
+// connect registers a connection, runs OnOpen and tells the client. An error that
+// is a RefusedError has closed the connection; after any other there is none.
 func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) (*Conn, error) {
 	s := e.service
 	who := pack(id)
@@ -48,7 +49,9 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 		c.expel(defaultRevoked)
 	}
 	defer func() { c.core.Open(c.connected(id)) }() // also when OnOpen ends its goroutine
-	e.onOpen(ctx, c)
+	if err := e.onOpen(ctx, c); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -62,18 +65,23 @@ func (c *Conn) connected(id *Identity) []byte {
 	}.Encode()
 }
 
-func (e *endpoint) onOpen(ctx context.Context, c *Conn) {
+// onOpen runs OnOpen. It returns its error where that refuses the connection, and
+// logs others.
+func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	if e.opts.OnOpen == nil {
-		return
+		return nil
 	}
 	ctx = opening{e.service.ctx, ctx}
 	var err error
-	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked {
-		return
+	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked || err == nil {
+		return nil
 	}
-	if err != nil {
-		e.service.log.Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		c.refuseOpened(refused)
+		return err
 	}
+	e.service.peers.of(kindOpen).Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)
+	return nil
 }
 
 // opening is the context of OnOpen: it ends with the service, as the request's

@@ -62,9 +62,10 @@ func (c *pendingConn) accept(values context.Context, input []byte, release func(
 		return
 	}
 	release() // however long OnOpen takes
+	c.id = id
 	spec := c.spec(c.Conn)
 	spec.Buffered = rest
-	why = e.begin(values, id, spec)
+	why = e.begin(values, c.attempt, spec)
 }
 
 // reserve takes a slot for an unauthenticated client; call release to free it.

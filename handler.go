@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -57,7 +58,7 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, a attempt) {
 	}
 	spec := a.spec(conn)
 	spec.Prelude, spec.Buffered = a.handshake.AppendResponse(nil), buffered
-	if why := e.begin(r.Context(), a.id, spec); why != nil {
+	if why := e.begin(r.Context(), a, spec); why != nil {
 		e.reject(conn, a, a.handshake.AppendResponse(nil), why)
 	}
 }
@@ -77,9 +78,15 @@ func cannotUpgrade(w http.ResponseWriter) {
 }
 
 // begin makes an upgraded client a connection, unless that is no longer possible.
-func (e *endpoint) begin(ctx context.Context, id *Identity, spec engine.Spec) *refusal {
-	if _, err := e.connect(ctx, id, spec); err != nil {
-		return lateRefusal(err, spec.TextPing).of(id)
+// One that OnOpen refuses is closed behind the upgrade by the engine.
+func (e *endpoint) begin(ctx context.Context, a attempt, spec engine.Spec) *refusal {
+	_, err := e.connect(ctx, a.id, spec)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if why := applicationRefusal(err); why != nil {
+		e.service.report(a, why.of(a.id), slog.Int("code", int(why.code)))
+		return nil
+	}
+	return lateRefusal(err, spec.TextPing).of(a.id)
 }

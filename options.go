@@ -230,8 +230,8 @@ type HandlerOptions struct {
 	Compression bool
 
 	// OnOpen runs once the connection is registered, before its client is told.
-	// It is the place to subscribe it. An error or a panic is logged, and the
-	// connection lives on.
+	// It is the place to subscribe it, and to refuse it with the error of Refuse.
+	// Another error or a panic is logged, and the connection lives on.
 	OnOpen func(ctx context.Context, c *Conn) error
 	// OnMessage takes what the client sends, text or binary, that is not one of
 	// the protocol's commands. Data belongs to the callee. A panic closes the

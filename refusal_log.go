@@ -22,6 +22,7 @@ const (
 	kindHijack   = "hijack"
 	kindUnsent   = "unsent"
 	kindVerifier = "verifier"
+	kindOpen     = "open"
 )
 
 // of returns the logger of a kind of line: one of those above, or the reason of a

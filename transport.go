@@ -20,7 +20,8 @@ type ConnectOptions struct {
 // sent to as any other. What its client sends is brought with Conn.Receive; when
 // the client is gone, call Conn.Close. The error matches ErrUnauthorized when
 // the token is refused; where it was revoked only just now, the Transport has been
-// told to close, and OnOpen may have run.
+// told to close, and OnOpen may have run. It matches the error of an OnOpen that
+// refuses the connection (see Refuse), and the Transport has been told to close.
 // A Transport is needed. An OnOpen that ends its goroutine (runtime.Goexit) ends
 // that of the caller; the connection lives on.
 func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions) (*Conn, error) {
@@ -43,6 +44,9 @@ func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions)
 		err = ErrRevoked
 	}
 	if err != nil {
+		if applicationRefusal(err) != nil {
+			s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()
+		}
 		return nil, fmt.Errorf("realtime: connect: %w", err)
 	}
 	return c, nil

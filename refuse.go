@@ -1,0 +1,65 @@
+package realtime
+
+import (
+	"errors"
+	"fmt"
+
+	"boundary-app.org/realtime/wire"
+)
+
+// Refuse returns an error with which HandlerOptions.OnOpen refuses the connection,
+// also when it is wrapped. The client is closed with the code and the reason, at
+// most 123 bytes of it, and hears nothing else: no $connected, and nothing that was
+// sent to it before. A code of zero is 4507, which tells the client to stop; codes
+// from 4000 to 4499 and 1013 ask it to come back. A code that must not be sent (see
+// CloseCode.Valid) is logged, and 1011 takes its place.
+//
+// OnClose runs for the connection as for any other, since OnOpen has run. Connect
+// returns an error that matches the one of OnOpen, and a RefusedError. The refusal
+// is counted with the reason "application".
+func Refuse(code CloseCode, reason string) error {
+	setDefault(&code, wire.CloseForbidden)
+	return &RefusedError{Code: code, Reason: reason}
+}
+
+// RefusedError is the error that Refuse returns.
+type RefusedError struct {
+	Code   CloseCode
+	Reason string
+}
+
+// Error returns the code and the reason.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("realtime: the application refuses the connection: %d %s", e.Code, e.Reason)
+}
+
+// reasonApplication is the reason of the refusals that OnOpen decides.
+const reasonApplication = "application"
+
+// refuseOpened closes a connection that OnOpen has refused: what its client has
+// sent is not handed to the application any more.
+func (c *Conn) refuseOpened(refused *RefusedError) {
+	if !refused.Code.Valid() {
+		c.endpoint.service.peers.of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
+			"connection", c.ID(), "code", int(refused.Code))
+	}
+	c.core.Expel(uint16(refused.sent()), refused.Reason)
+}
+
+// sent returns the code that the client gets.
+func (e *RefusedError) sent() CloseCode {
+	if !e.Code.Valid() {
+		return wire.CloseInternalError
+	}
+	return e.Code
+}
+
+// applicationRefusal returns the refusal for an error of connect that OnOpen has
+// decided; nil for others.
+func applicationRefusal(err error) *refusal {
+	refused, ok := errors.AsType[*RefusedError](err)
+	if !ok {
+		return nil
+	}
+	return refuse(reasonApplication, 0, refused.sent(), refused.Reason).because(err.Error())
+}
