@@ -125,7 +125,7 @@ func (c *Conn) Close(code CloseCode, reason string) {
 	c.core.Close(uint16(code), reason)
 }
 
-// Receive brings what the client of an application's own Transport sends. While
+// Receive brings text that the client of an application's own Transport sends. While
 // OnMessage is behind it waits, until ctx is done at the latest; OnOpen and
 // OnMessage themselves must not call it. Data belongs to the connection. The
 // error matches ErrTooLarge or ErrClosed.
@@ -150,10 +150,11 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 	if !text {
 		read = session.ReadBinary
 	}
-	step := read(data, c.endpoint.opts.OnMessage != nil)
+	_, take := c.endpoint.takes(text)
+	step := read(data, take != nil)
 	switch step.Kind {
 	case session.Application:
-		c.endpoint.onMessage(c, data)
+		c.endpoint.onMessage(c, text, data)
 	case session.Answer:
 		c.reply(step.Reply)
 	case session.Subscribe:

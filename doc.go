@@ -25,7 +25,7 @@
 // it in order.
 //
 // Everything exported here is safe for concurrent use. Callbacks (OnOpen,
-// OnMessage, OnClose, listeners) may block and may call anything: the callbacks
+// OnMessage, OnBinary, OnClose, listeners) may block and may call anything: the callbacks
 // of one connection run one after the other, in order, those of different
 // connections at the same time; none runs on a loop that writes to sockets.
 package realtime

@@ -95,11 +95,20 @@ type opening struct {
 // Value returns the request's value.
 func (o opening) Value(key any) any { return o.values.Value(key) }
 
-func (e *endpoint) onMessage(c *Conn, data []byte) {
-	if e.opts.OnMessage == nil {
+// takes returns the callback that takes messages of a kind; nil: there is none.
+func (e *endpoint) takes(text bool) (name string, take func(context.Context, *Conn, []byte)) {
+	if !text && e.opts.OnBinary != nil {
+		return "OnBinary", e.opts.OnBinary
+	}
+	return "OnMessage", e.opts.OnMessage
+}
+
+func (e *endpoint) onMessage(c *Conn, text bool, data []byte) {
+	name, take := e.takes(text)
+	if take == nil {
 		return
 	}
-	if e.call("OnMessage", func() { e.opts.OnMessage(e.service.ctx, c, data) }) {
+	if e.call(name, func() { take(e.service.ctx, c, data) }) {
 		c.Close(wire.CloseInternalError, "internal error")
 	}
 }

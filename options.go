@@ -237,6 +237,10 @@ type HandlerOptions struct {
 	// the protocol's commands. Data belongs to the callee. A panic closes the
 	// connection with 1011. Default: what clients send is ignored.
 	OnMessage func(ctx context.Context, c *Conn, data []byte)
+	// OnBinary takes the binary messages in place of OnMessage, which then gets text
+	// alone. The two never run at the same time for one connection. Default: both
+	// kinds go to OnMessage.
+	OnBinary func(ctx context.Context, c *Conn, data []byte)
 	// OnClose runs once, last, with the code the connection ended with: the
 	// client's, ours, or 1006 when it broke.
 	OnClose func(ctx context.Context, c *Conn, code CloseCode, reason string)
