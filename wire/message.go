@@ -55,14 +55,16 @@ func ParseMessage(data []byte) (Message, error) {
 }
 
 // JSON returns the object that would be sent at now, without a topic. The
-// result must not be changed.
+// result belongs to the caller.
 func (m Message) JSON(now time.Time) ([]byte, error) {
-	return m.Encode(now, "")
+	text, err := m.Encode(now, "")
+	return bytes.Clone(text), err
 }
 
 // Encode returns the JSON object that clients receive. A topic, where given,
-// is added as "topic"; a missing timestamp is set to now. The error matches
-// ErrInvalidMessage.
+// is added as "topic"; a missing timestamp is set to now. The result may be shared
+// with others who encode the message, and must not be changed; it has no room to
+// append to. The error matches ErrInvalidMessage.
 func (m Message) Encode(now time.Time, topic string) ([]byte, error) {
 	if m.json != nil {
 		return m.encodeParsed(now, topic), nil
@@ -108,7 +110,7 @@ func (m Message) timestamp(now time.Time) time.Time {
 
 func (m Message) encodeParsed(now time.Time, topic string) []byte {
 	if m.stamped && topic == "" {
-		return m.json
+		return slices.Clip(m.json)
 	}
 	b := make([]byte, 0, len(m.json)+m.room(topic))
 	b = append(b, m.json[:len(m.json)-1]...)

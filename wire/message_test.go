@@ -210,3 +210,23 @@ func TestDelivered(t *testing.T) {
 		}
 	}
 }
+
+// What JSON returns is the caller's: changing it, or appending to it, changes no
+// message; and what is encoded for others has no room to append to.
+func TestJSONBelongsToTheCaller(t *testing.T) {
+	t.Parallel()
+	m, err := wire.ParseMessage([]byte(`{"type":"a","timestamp":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := m.JSON(time.Time{})
+	_ = append(text, "more"...)
+	clear(text)
+	encoded, err := m.Encode(time.Time{}, "")
+	if err != nil || string(encoded) != `{"type":"a","timestamp":1}` {
+		t.Errorf("afterwards it is %q, %v", encoded, err)
+	}
+	if len(encoded) != cap(encoded) {
+		t.Errorf("%d bytes may be appended to what is encoded", cap(encoded)-len(encoded))
+	}
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -290,8 +291,9 @@ func (l *transportLink) write(frames [][]byte) error {
 	for _, chunk := range frames {
 		for len(chunk) > 0 {
 			header, payload, _ := socket.FrameLen(chunk)
-			op, body := socket.Opcode(chunk[0]&0x0f), chunk[header:header+payload]
-			chunk = chunk[header+payload:]
+			end := header + payload
+			op, body := socket.Opcode(chunk[0]&0x0f), chunk[header:end:end]
+			chunk = chunk[end:]
 			if err := l.writeOne(op, body); err != nil {
 				return err
 			}
@@ -308,7 +310,8 @@ func (l *transportLink) writeOne(op socket.Opcode, body []byte) error {
 		}
 		return l.end(uint16(body[0])<<8|uint16(body[1]), string(body[2:]))
 	case socket.OpText, socket.OpBinary:
-		return l.guard("Send", func() error { return l.transport.Send(body) })
+		own := bytes.Clone(body) // the frames are shared with other connections
+		return l.guard("Send", func() error { return l.transport.Send(own) })
 	}
 	return nil
 }

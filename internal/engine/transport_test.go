@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+
+	"boundary-app.org/realtime/bus"
+)
+
+// greedy is a Transport that appends to the texts that it gets, and changes them.
+type greedy struct{ *peer }
+
+func (g greedy) Send(text []byte) error {
+	g.await()
+	_ = g.peer.Send(text)
+	_ = append(text, "\nand more"...)
+	clear(text)
+	return nil
+}
+
+// What a Transport does to the texts that it gets touches no other connection.
+func TestTransportOwnsItsText(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, func(c *Config) { c.Shards = 1 })
+	var peers []*peer
+	var reads []func()
+	for range 3 {
+		p := newPeer()
+		peers = append(peers, p)
+		if err := e.Register(&p.Conn, Spec{User: "u", Handler: p, Transport: greedy{p}}); err != nil {
+			t.Fatal(err)
+		}
+		p.Open([]byte("open"))
+	}
+	for _, way := range paths {
+		p := newPeer()
+		peers = append(peers, p)
+		reads = append(reads, p.closeGate(t))
+		register(t, e, way, p, "u")
+	}
+	want := []string{"open"}
+	for range 5 {
+		release := stall(e)
+		for _, text := range []string{"first", "second", "third"} { // which travel in one chunk
+			want = append(want, text)
+			e.Send(bus.Everyone, "", []byte(text))
+		}
+		release()
+		e.Members(bus.Everyone, "")
+	}
+	for _, read := range reads {
+		read()
+	}
+	for _, p := range peers {
+		p.Conn.Close(1000, "")
+	}
+	for i, p := range peers {
+		if got := p.log(); !slices.Equal(got, want) {
+			t.Errorf("peer %d received %q, want %q", i, got, want)
+		}
+	}
+}
