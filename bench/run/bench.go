@@ -52,7 +52,7 @@ func (b *bench) all(ctx context.Context) (*results, error) {
 
 func (b *bench) round(ctx context.Context, p pair, s scenario, round int, into *results) (failures []error) {
 	for _, server := range b.servers {
-		if s.oursOnly && server.name != ours {
+		if !s.runsWith(server.name) {
 			continue
 		}
 		if ctx.Err() != nil {

@@ -42,6 +42,8 @@
 //	idle-5k, idle-15k  memory and goroutines with idle connections, and the CPU
 //	                   time of connecting them
 //	user-100, user-15k send to 100 users in turn, among so many connections (boundary)
+//	topics-10k         publish to 10,000 topics in turn, each of which has one
+//	                   subscriber (boundary, gws)
 //	slow-0, slow-1     paced messages to 1,000 connections, without and with one
 //	                   more that does not read (boundary)
 //	tls-5k             idle connections over TLS (boundary)

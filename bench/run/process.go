@@ -28,22 +28,21 @@ const (
 
 // program is one server program and how to talk to it.
 type program struct {
-	name    string
-	folder  string // below servers/
-	args    []string
-	tlsArgs []string // in place of args when TLS is asked for
-	hello   string   // what clients send first
+	name   string
+	folder string // below servers/
+	args   []string
+	hello  string // what clients send first
 }
 
 const centrifugeHello = `{"id":1,"connect":{}}`
 
-// ours is the program that the scenarios which peers have no match for run with.
+// ours is this project's server.
 const ours = "boundary"
 
 var allServers = []program{
 	{name: floorWrite, folder: "floorwrite"},
 	{name: floorJoined, folder: "floorjoined"},
-	{name: ours, folder: "boundary", tlsArgs: []string{"-tls"}},
+	{name: ours, folder: "boundary"},
 	{name: "gorilla", folder: "gorilla"},
 	{name: "gorilla-chat", folder: "gorilla", args: []string{"-join"}},
 	{name: "coder", folder: "coder"},
@@ -83,11 +82,7 @@ type pair struct {
 func (p pair) measure(ctx context.Context, server program, s scenario) (r report.Report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
-	args := server.args
-	if s.tls {
-		args = server.tlsArgs
-	}
-	process := p.command(ctx, p.serverCPU, server.folder, args)
+	process := p.command(ctx, p.serverCPU, server.folder, s.serverArguments(server))
 	process.Stderr = os.Stderr
 	addresses, stop, err := start(process)
 	if err != nil {

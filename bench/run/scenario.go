@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,7 +31,8 @@ type scenario struct {
 	stalled     int
 	idle        bool
 	tls         bool
-	oursOnly    bool
+	topics      bool     // each connection has one of its own
+	only        []string // the servers it runs with; empty: all
 	phases      []phase
 }
 
@@ -52,6 +54,22 @@ const (
 
 func (s scenario) id() string { return s.name }
 
+// runsWith reports whether the scenario runs with a server.
+func (s scenario) runsWith(server string) bool {
+	return len(s.only) == 0 || slices.Contains(s.only, server)
+}
+
+// serverArguments are those of a server for this scenario.
+func (s scenario) serverArguments(p program) []string {
+	switch {
+	case s.tls:
+		return []string{"-tls"}
+	case s.topics:
+		return []string{"-topics"}
+	}
+	return p.args
+}
+
 func allScenarios(sc scale) []scenario {
 	return []scenario{
 		sc.fan("fan-1k", 1_000),
@@ -60,6 +78,7 @@ func allScenarios(sc scale) []scenario {
 		sc.idle("idle-15k", 15_000),
 		sc.user("user-100", 100),
 		sc.user("user-15k", 15_000/sc.divide),
+		sc.ownTopics("topics-10k", 10_000/sc.divide),
 		sc.slow("slow-0", 0),
 		sc.slow("slow-1", 1),
 		sc.tls("tls-5k", 5_000),
@@ -86,10 +105,24 @@ func (sc scale) user(name string, connections int) scenario {
 	one, many := sc.plan(control.Window, 1), sc.plan(control.Window, 64)
 	one.Targets, many.Targets = targets, targets
 	one.Among, many.Among = connections, connections
-	return scenario{name: name, connections: connections, oursOnly: true, phases: []phase{
+	return scenario{name: name, connections: connections, only: []string{ours}, phases: []phase{
 		sc.warmUp(),
 		{"to a user, one in flight", one},
 		{"to a user, 64 in flight", many},
+	}}
+}
+
+// ownTopics publishes to one subscriber after the other.
+func (sc scale) ownTopics(name string, connections int) scenario {
+	to := func(inFlight int, length time.Duration) control.Plan {
+		p := sc.plan(control.Window, inFlight)
+		p.Targets, p.Among, p.Topics, p.For = connections, connections, true, length
+		return p
+	}
+	return scenario{name: name, connections: connections, topics: true, only: []string{ours, "gws"}, phases: []phase{
+		{plan: to(16, sc.warm)},
+		{"to a topic of one, one in flight", to(1, sc.length)},
+		{"to a topic of one, 64 in flight", to(64, sc.length)},
 	}}
 }
 
@@ -98,14 +131,14 @@ func (sc scale) slow(name string, stalled int) scenario {
 	p := sc.paced(n, slowRate)
 	p.Size, p.For = slowSize, slowFactor*sc.length
 	title := fmt.Sprintf("%s deliveries/s of 4 KiB, %d more that do not read", thousands(slowRate), stalled)
-	return scenario{name: name, connections: n, stalled: stalled, oursOnly: true, phases: []phase{
+	return scenario{name: name, connections: n, stalled: stalled, only: []string{ours}, phases: []phase{
 		sc.warmUp(),
 		{title, p},
 	}}
 }
 
 func (sc scale) tls(name string, connections int) scenario {
-	return scenario{name: name, connections: connections / sc.divide, idle: true, tls: true, oursOnly: true}
+	return scenario{name: name, connections: connections / sc.divide, idle: true, tls: true, only: []string{ours}}
 }
 
 func (sc scale) warmUp() phase {

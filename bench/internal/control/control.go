@@ -36,6 +36,9 @@ type Target struct {
 	Broadcast func(payloads [][]byte) error
 	// SendToUser sends to one user; nil where the server has no such thing.
 	SendToUser func(user string, payload []byte) error
+	// PublishToTopic sends to the subscriber of a topic, which token.Topic names;
+	// nil where the server has no such thing.
+	PublishToTopic func(topic string, payload []byte) error
 	// Connections returns how many connections a broadcast would reach now.
 	Connections func() int
 }

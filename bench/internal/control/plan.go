@@ -37,6 +37,7 @@ type Plan struct {
 	Size     int     // octets of a payload
 	Targets  int     // send to this many users in turn; 0 broadcasts
 	Among    int     // connections that Targets are spread over
+	Topics   bool    // publish to the users' topics instead
 }
 
 // TargetOf returns the connection whose user message seq is for, when the plan
@@ -56,6 +57,7 @@ func (p Plan) Query() url.Values {
 		"size":     {strconv.Itoa(p.Size)},
 		"targets":  {strconv.Itoa(p.Targets)},
 		"among":    {strconv.Itoa(p.Among)},
+		"topics":   {strconv.FormatBool(p.Topics)},
 	}
 }
 
@@ -72,6 +74,7 @@ func ParsePlan(q url.Values) (Plan, error) {
 		Size:     v.integer("size", 128),
 		Targets:  v.integer("targets", 0),
 		Among:    v.integer("among", 0),
+		Topics:   v.boolean("topics", false),
 	}
 	if err := errors.Join(v.err, p.check()); err != nil {
 		return Plan{}, fmt.Errorf("control: plan: %w", err)
@@ -93,6 +96,8 @@ func (p Plan) check() error {
 		return fmt.Errorf("size %d is not within 1 and 1 MiB", p.Size)
 	case p.Targets < 0 || p.Among < p.Targets:
 		return fmt.Errorf("targets %d cannot be spread over %d connections", p.Targets, p.Among)
+	case p.Topics && p.Targets == 0:
+		return errors.New("topics needs targets above 0")
 	}
 	return nil
 }
@@ -112,6 +117,10 @@ func (v *values) text(name, absent string) string {
 
 func (v *values) integer(name string, absent int) int {
 	return parse(v, name, absent, strconv.Atoi)
+}
+
+func (v *values) boolean(name string, absent bool) bool {
+	return parse(v, name, absent, strconv.ParseBool)
 }
 
 func (v *values) duration(name string, absent time.Duration) time.Duration {

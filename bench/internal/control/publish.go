@@ -26,8 +26,8 @@ type publisher struct {
 }
 
 func publish(ctx context.Context, t Target, a *acks, p Plan) (Result, error) {
-	if p.Targets > 0 && t.SendToUser == nil {
-		return Result{}, errors.New("control: this server cannot send to a user")
+	if p.Targets > 0 && sender(t, p) == nil {
+		return Result{}, errors.New("control: this server has no such targets")
 	}
 	a.reset()
 	run := &publisher{target: t, acks: a, plan: p, start: time.Now()}
@@ -35,6 +35,14 @@ func publish(ctx context.Context, t Target, a *acks, p Plan) (Result, error) {
 		return Result{}, err
 	}
 	return Result{Sent: run.sent, Wall: time.Since(run.start)}, nil
+}
+
+// sender returns what sends to the targets of a plan.
+func sender(t Target, p Plan) func(target string, payload []byte) error {
+	if p.Topics {
+		return t.PublishToTopic
+	}
+	return t.SendToUser
 }
 
 func (p *publisher) all(ctx context.Context) error {
@@ -93,7 +101,7 @@ func (p *publisher) pace(ctx context.Context) error {
 
 func (p *publisher) send(n uint64) error {
 	if p.plan.Targets > 0 {
-		return p.sendToUsers(n)
+		return p.sendToTargets(n)
 	}
 	payloads := make([][]byte, n)
 	for i := range payloads {
@@ -102,10 +110,14 @@ func (p *publisher) send(n uint64) error {
 	return p.target.Broadcast(payloads)
 }
 
-func (p *publisher) sendToUsers(n uint64) error {
+func (p *publisher) sendToTargets(n uint64) error {
+	name, send := token.User, sender(p.target, p.plan)
+	if p.plan.Topics {
+		name = func(i int) string { return token.Topic(token.User(i)) }
+	}
 	for range n {
-		user := token.User(p.plan.TargetOf(p.sent))
-		if err := p.target.SendToUser(user, p.next()); err != nil {
+		target := name(p.plan.TargetOf(p.sent))
+		if err := send(target, p.next()); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,9 @@ func Secret() ([]byte, error) {
 // User is the user id of the load client's connection i.
 func User(i int) string { return "u" + strconv.Itoa(i) }
 
+// Topic is the topic of a user, which has no other subscriber.
+func Topic(user string) string { return "orders:" + user }
+
 // Mint signs a token for user that is valid for an hour.
 func Mint(secret []byte, user string, now time.Time) (string, error) {
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{

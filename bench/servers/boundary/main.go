@@ -1,7 +1,8 @@
 // Command boundary is this project's server in the benchmark, by its public API
 // alone: each connection has an identity from its token and one topic.
 //
-// With -tls the connections come over TLS, under a certificate made at start.
+// With -tls the connections come over TLS, under a certificate made at start. With
+// -topics each connection has a topic of its own instead of one for all.
 package main
 
 import (
@@ -21,8 +22,9 @@ const topic = "bench"
 
 func main() {
 	withTLS := flag.Bool("tls", false, "serve over TLS")
+	ownTopics := flag.Bool("topics", false, "subscribe each connection to the topic of its user")
 	flag.Parse()
-	t, err := target(*withTLS)
+	t, err := target(*withTLS, *ownTopics)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -30,7 +32,7 @@ func main() {
 	control.Main(t)
 }
 
-func target(withTLS bool) (t control.Target, err error) {
+func target(withTLS, ownTopics bool) (t control.Target, err error) {
 	svc, err := newService()
 	if err != nil {
 		return t, err
@@ -39,8 +41,17 @@ func target(withTLS bool) (t control.Target, err error) {
 	t.Connections = svc.SubscriptionCount // each connection has one
 	t.Handler = svc.Handler(realtime.HandlerOptions{
 		TokenParam: token.Param,
-		OnOpen:     func(_ context.Context, c *realtime.Conn) error { return c.Subscribe(topic) },
+		OnOpen: func(_ context.Context, c *realtime.Conn) error {
+			if ownTopics {
+				return c.Subscribe(token.Topic(c.UserID()))
+			}
+			return c.Subscribe(topic)
+		},
 	})
+	t.PublishToTopic = func(topic string, p []byte) error {
+		_, err := svc.PublishToTopic(ctx, topic, message(p))
+		return err
+	}
 	t.Broadcast = func(payloads [][]byte) error {
 		for _, p := range payloads {
 			if _, err := svc.PublishToTopic(ctx, topic, message(p)); err != nil {
