@@ -15,7 +15,9 @@ type conn struct {
 	accepted time.Time
 
 	header   atomic.Int64 // bytes read since the last request was answered
+	begun    atomic.Bool  // net/http has read something of a first request
 	inHand   atomic.Bool  // a handler has the request, or its answer ended the connection
+	alone    atomic.Bool  // net/http answered without a handler
 	greeted  atomic.Bool  // a first request came
 	released atomic.Bool
 	ended    sync.Once
@@ -33,6 +35,10 @@ func (l *Listener) watch(accepted net.Conn) *conn {
 	return c
 }
 
+// begin notes that net/http has a request, or takes something for one. Of a request
+// after the first it does not always say so.
+func (c *conn) begin() { c.begun.Store(true) }
+
 // requested notes that a handler has a request.
 func (c *conn) requested() {
 	c.greeted.Store(true)
@@ -43,6 +49,7 @@ func (c *conn) requested() {
 func (c *conn) answered() {
 	c.greeted.Store(true)
 	c.inHand.Store(false)
+	c.alone.Store(false)
 	c.header.Store(0)
 }
 
@@ -61,6 +68,9 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.released.Load() {
 		return c.Conn.Write(b)
 	}
+	if !c.inHand.Load() && (c.begun.Load() || c.greeted.Load()) && len(b) > alertSize {
+		c.alone.Store(true)
+	}
 	total := 0
 	for {
 		part := b[total:min(total+partSize, len(b))]
@@ -72,6 +82,10 @@ func (c *conn) Write(b []byte) (int, error) {
 		}
 	}
 }
+
+// alertSize is the most bytes with which TLS says that a connection ends. Answers
+// have more.
+const alertSize = 64
 
 // partSize is how many bytes are written at once, so that a client that reads a
 // long answer slowly is seen to read.
@@ -105,7 +119,11 @@ func (c *conn) count() {
 	case c.header.Load() >= int64(l.opts.HeaderSize): // net/http reads no more, and answers 431
 		l.opts.Figures.refused(headerTooLarge)
 		l.headerLog.Warn("a request was refused with 431: its header is longer than header_size allows",
-			"client", c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
+			"address", c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
+	case c.alone.Load():
+		l.opts.Figures.refused(malformedRequest)
+		l.malformedLog.Info("a malformed request was refused with 400, 417, 501 or 505",
+			"address", c.RemoteAddr().String())
 	case !c.greeted.Load() && time.Since(c.accepted) >= l.opts.HeaderTimeout:
 		l.opts.Figures.openingTimeouts.Inc()
 	}
@@ -124,7 +142,7 @@ func (c *conn) resetUnread() {
 	c.reset()
 	c.listener.opts.Figures.refused(unreadAnswer)
 	c.listener.unreadLog.Info("a connection was cut: its client does not read what it is answered",
-		"client", c.RemoteAddr().String())
+		"address", c.RemoteAddr().String())
 }
 
 // Bare returns the connection that was accepted. It can be polled in place of

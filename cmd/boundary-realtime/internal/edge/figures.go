@@ -4,10 +4,11 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // The reasons of refusals.
 const (
-	headerTooLarge = "header_too_large"
-	unreadAnswer   = "unread_answer"
-	proxyHeader    = "proxy_header"
-	untrustedPeer  = "untrusted_peer"
+	headerTooLarge   = "header_too_large"
+	malformedRequest = "malformed_request"
+	unreadAnswer     = "unread_answer"
+	proxyHeader      = "proxy_header"
+	untrustedPeer    = "untrusted_peer"
 )
 
 // Figures count what listeners refuse. Safe for concurrent use.
@@ -28,7 +29,7 @@ func NewFigures() *Figures {
 			Help: "Requests and connections that a listener refused or cut, by reason.",
 		}, []string{"reason"}),
 	}
-	for _, reason := range []string{headerTooLarge, unreadAnswer, proxyHeader, untrustedPeer} {
+	for _, reason := range []string{headerTooLarge, malformedRequest, unreadAnswer, proxyHeader, untrustedPeer} {
 		f.refusals.WithLabelValues(reason)
 	}
 	return f

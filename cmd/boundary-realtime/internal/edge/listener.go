@@ -38,17 +38,15 @@ type Listener struct {
 	net.Listener
 	opts Options // static
 
-	headerLog *slog.Logger
-	unreadLog *slog.Logger
-	proxyLog  *slog.Logger
-	peerLog   *slog.Logger
+	// Limited in rate, each on its own.
+	headerLog, malformedLog, unreadLog, proxyLog, peerLog *slog.Logger
 }
 
 // NewListener wraps a listener.
 func NewListener(inner net.Listener, opts Options) *Listener {
 	return &Listener{
 		Listener: inner, opts: opts,
-		headerLog: loglimit.New(opts.Log), unreadLog: loglimit.New(opts.Log),
+		headerLog: loglimit.New(opts.Log), malformedLog: loglimit.New(opts.Log), unreadLog: loglimit.New(opts.Log),
 		proxyLog: loglimit.New(opts.Log), peerLog: loglimit.New(opts.Log),
 	}
 }
@@ -66,7 +64,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		_ = accepted.Close()
 		l.opts.Figures.refused(untrustedPeer)
 		l.peerLog.Warn("a connection was refused: proxy_protocol is on, and the peer is not in trusted_proxies",
-			"peer", accepted.RemoteAddr().String())
+			"address", accepted.RemoteAddr().String())
 	}
 }
 
@@ -77,7 +75,12 @@ func (l *Listener) Watch(s *http.Server) {
 	s.MaxHeaderBytes = l.opts.HeaderSize - slop
 	s.ErrorLog = newErrorLog(l.opts.Log)
 	s.ConnState = func(nc net.Conn, state http.ConnState) {
-		if c := below(nc); c != nil && state == http.StateIdle {
+		c := below(nc)
+		switch {
+		case c == nil:
+		case state == http.StateActive:
+			c.begin()
+		case state == http.StateIdle:
 			c.answered()
 		}
 	}

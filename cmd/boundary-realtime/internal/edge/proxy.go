@@ -64,7 +64,7 @@ func (c *conn) refuseProxy(err error) {
 	}
 	c.listener.opts.Figures.refused(proxyHeader)
 	c.listener.proxyLog.Warn("a connection was refused: proxy_protocol is on, and it does not begin with a PROXY header",
-		"peer", c.Conn.RemoteAddr().String(), "error", err)
+		"address", c.Conn.RemoteAddr().String(), "error", err)
 }
 
 // errNoByte says that a connection was closed before its first byte.
