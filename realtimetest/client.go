@@ -1,24 +1,21 @@
 package realtimetest
 
 import (
-	"bufio"
-	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 
 	"boundary-app.org/realtime/internal/socket"
 )
 
-// maxMessage is the longest message a Client takes, in octets.
+// maxMessage is the longest message a Client takes, in bytes.
 const maxMessage = 16 << 20
 
-// Client is a WebSocket client that records what it is sent.
+// Client is a WebSocket client that records what it is sent. With Subprotocol it
+// records $ping, too.
 type Client struct {
 	Recording
 	// ID is the id of its connection.
@@ -33,68 +30,21 @@ type Client struct {
 	mu sync.Mutex // serializes writes
 }
 
-func newClient(ctx context.Context, conn net.Conn, token string) (*Client, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	input, err := upgrade(conn, token)
-	if err != nil {
-		return nil, err
-	}
+func newClient(conn net.Conn, input io.Reader) *Client {
 	c := &Client{
 		conn: conn, input: input,
 		config: socket.Config{Client: true, MaxMessage: maxMessage},
 		ended:  make(chan struct{}),
 	}
 	go c.read()
-	if err := c.greet(ctx); err != nil {
-		c.stop()
-		return nil, err
-	}
-	return c, nil
-}
-
-// upgrade makes the opening handshake and returns what to read frames from.
-func upgrade(conn net.Conn, token string) (io.Reader, error) {
-	request, err := http.NewRequest(http.MethodGet, "http://"+conn.RemoteAddr().String()+"/", nil)
-	if err != nil {
-		return nil, err
-	}
-	offer := socket.HandshakeOptions{}
-	key := socket.SetRequest(request.Header, offer)
-	request.Header.Set("Authorization", "Bearer "+token)
-	if err := request.Write(conn); err != nil {
-		return nil, err
-	}
-	input := bufio.NewReader(conn)
-	response, err := http.ReadResponse(input, request)
-	if err != nil {
-		return nil, err
-	}
-	if _, _, err := socket.CheckResponse(response, key, offer); err != nil {
-		body, _ := io.ReadAll(io.LimitReader(response.Body, 512))
-		return nil, fmt.Errorf("%w: %s", err, body)
-	}
-	return input, nil
-}
-
-func (c *Client) greet(ctx context.Context) error {
-	frames, err := c.WaitFrames(ctx, 1)
-	if err != nil {
-		return err
-	}
-	var hello struct {
-		Type         string `json:"type"`
-		ConnectionID string `json:"connectionId"`
-	}
-	if err := json.Unmarshal(frames[0].Text, &hello); err != nil || hello.Type != "$connected" {
-		return fmt.Errorf("the first frame is %q", frames[0].Text)
-	}
-	c.ID = hello.ConnectionID
-	return nil
+	return c
 }
 
 // Send sends a text message to the server.
 func (c *Client) Send(text []byte) error { return c.write(socket.OpText, text) }
+
+// SendBinary sends a binary message to the server.
+func (c *Client) SendBinary(data []byte) error { return c.write(socket.OpBinary, data) }
 
 // Close closes the connection with a code. It does not wait: WaitClosed returns
 // the server's answer.
@@ -145,7 +95,7 @@ func (c *Client) feed(data []byte) error {
 			err = c.write(socket.OpPong, event.Data)
 		case socket.Close:
 			c.end(event.Code, string(event.Data))
-			_ = c.Close(event.Code, "") // the answer; in vain when we asked
+			_ = c.Close(event.Code, "") // the answer, unless we asked
 			err = errors.New("closed")
 		}
 		if err != nil {

@@ -7,6 +7,11 @@
 //	placeOrder(s.Service)
 //	messages, err := c.Wait(t.Context(), 1)
 //
+// With Subprotocol a client speaks boundary.realtime.v1, as a browser does:
+//
+//	refused := s.DialRefused(t, "no token of ours", realtimetest.Subprotocol())
+//	// refused.Code is 4500
+//
 // It never decides anything about a message: what it records went the same way
 // as in production. Everything exported is safe for concurrent use. What
 // NewServer, Dial and Connect start ends with the test.

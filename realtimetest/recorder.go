@@ -85,7 +85,7 @@ func (r *Recording) wake() {
 }
 
 // Frames returns all that was sent, in order, the service's own frames
-// ($connected, $reply, $closing) included.
+// ($connected, $reply, $ping, $closing) included.
 func (r *Recording) Frames() []Message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,6 +95,24 @@ func (r *Recording) Frames() []Message {
 // Messages returns what the application sent, in order.
 func (r *Recording) Messages() []Message {
 	return slices.DeleteFunc(r.Frames(), func(m Message) bool { return strings.HasPrefix(m.Type, "$") })
+}
+
+// Closing returns what the server has said before it closes, in $closing: why, and
+// after which delay the client may come back.
+func (r *Recording) Closing() (reason string, reconnectAfter time.Duration, ok bool) {
+	for _, m := range r.Frames() {
+		if m.Type != "$closing" {
+			continue
+		}
+		var closing struct {
+			Reason         string `json:"reason"`
+			ReconnectAfter int64  `json:"reconnectAfter"`
+		}
+		if json.Unmarshal(m.Text, &closing) == nil {
+			return closing.Reason, time.Duration(closing.ReconnectAfter) * time.Millisecond, true
+		}
+	}
+	return "", 0, false
 }
 
 // Closed returns how the transport was closed, and whether it was.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -62,31 +61,6 @@ func (s *Server) Token(id realtime.Identity) string {
 		panic("realtimetest: the server has a Verifier of your own: make the token for that one")
 	}
 	return s.tokens.issue(id)
-}
-
-// Dial connects a WebSocket client for an identity and waits for its $connected
-// frame, after which everything that is sent to it reaches it.
-func (s *Server) Dial(t testing.TB, id realtime.Identity) *Client {
-	t.Helper()
-	return s.DialToken(t, s.Token(id))
-}
-
-// DialToken is Dial with a token, for servers with a Verifier of your own.
-func (s *Server) DialToken(t testing.TB, token string) *Client {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.addr)
-	if err != nil {
-		t.Fatalf("realtimetest: dial: %v", err)
-	}
-	c, err := newClient(ctx, conn, token)
-	if err != nil {
-		_ = conn.Close()
-		t.Fatalf("realtimetest: dial: %v", err)
-	}
-	t.Cleanup(c.stop)
-	return c
 }
 
 // Connect connects an identity through a Recorder, without a socket.
