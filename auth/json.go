@@ -2,12 +2,10 @@ package auth
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"iter"
-	"unicode/utf8"
 
-	"boundary-app.org/realtime/wire"
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 // maxMembers bounds the work of finding duplicate names.
@@ -32,38 +30,37 @@ type member struct{ name, value []byte }
 type object []member
 
 // appendObject appends the members of data to dst. Data must be one JSON object
-// in UTF-8 without duplicate names.
+// in UTF-8 that has no name twice; objects below it may, until one of them is read.
 func appendObject(dst object, data []byte) (object, error) {
-	if !utf8.Valid(data) || !json.Valid(data) {
+	var mistake error
+	r := strictjson.NewReader(data)
+	isObject := r.Object()
+	for r.More() {
+		name, value := r.Name(), r.Value()
+		switch {
+		case mistake != nil: // More checks what is left
+		case r.LoneName():
+			mistake = strictjson.ErrSurrogate
+		case dst.value(name) != nil:
+			mistake = errDuplicate
+		case len(dst) == maxMembers:
+			mistake = errMembers
+		default:
+			dst = append(dst, member{name, value})
+		}
+	}
+	if err := r.End(); !isObject || err != nil && !isRepeated(err) {
 		return nil, errNotObject
 	}
-	return appendMembers(dst, data)
-}
-
-// appendMembers is appendObject for data that is known to be valid JSON.
-func appendMembers(dst object, data []byte) (object, error) {
-	i := skipSpace(data, 0)
-	if data[i] != '{' {
-		return nil, errNotObject
-	}
-	for i = skipSpace(data, i+1); data[i] != '}'; i = skipComma(data, i) {
-		nameEnd := valueEnd(data, i)
-		name, err := text(data[i:nameEnd])
-		if err != nil {
-			return nil, err
-		}
-		i = skipSpace(data, skipSpace(data, nameEnd)+len(":"))
-		end := valueEnd(data, i)
-		if dst.value(name) != nil {
-			return nil, errDuplicate
-		}
-		if len(dst) == maxMembers {
-			return nil, errMembers
-		}
-		dst = append(dst, member{name, data[i:end]})
-		i = end
+	if mistake != nil {
+		return nil, mistake
 	}
 	return dst, nil
+}
+
+func isRepeated(err error) bool {
+	var repeated *strictjson.RepeatedError
+	return errors.As(err, &repeated)
 }
 
 // value returns the value of the member with this name, nil where there is none.
@@ -92,78 +89,19 @@ func text(value []byte) ([]byte, error) {
 	if bytes.IndexByte(value, '\\') < 0 {
 		return value[1 : len(value)-1], nil
 	}
-	s, err := wire.Text(value)
+	s, err := strictjson.Text(value)
 	return []byte(s), err
 }
 
 // elements yields the elements of a valid JSON array as sent.
 func elements(array []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for i := skipSpace(array, 1); array[i] != ']'; i = skipComma(array, i) {
-			end := valueEnd(array, i)
-			if !yield(array[i:end]) {
+		r := strictjson.NewReader(array)
+		for r.Array(); r.More(); {
+			if !yield(r.Value()) {
 				return
 			}
-			i = end
 		}
-	}
-}
-
-// The functions below walk valid JSON, therefore they check nothing.
-
-func skipSpace(data []byte, i int) int {
-	for data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r' {
-		i++
-	}
-	return i
-}
-
-func skipComma(data []byte, i int) int {
-	i = skipSpace(data, i)
-	if data[i] == ',' {
-		i = skipSpace(data, i+1)
-	}
-	return i
-}
-
-// valueEnd returns the index after the value that begins at i.
-func valueEnd(data []byte, i int) int {
-	switch data[i] {
-	case '"':
-		return stringEnd(data, i)
-	case '{', '[':
-		return containerEnd(data, i)
-	}
-	for i < len(data) && bytes.IndexByte([]byte(",]} \t\r\n"), data[i]) < 0 {
-		i++
-	}
-	return i
-}
-
-func stringEnd(data []byte, i int) int {
-	for i++; data[i] != '"'; i++ {
-		if data[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
-}
-
-func containerEnd(data []byte, i int) int {
-	depth := 0
-	for {
-		switch data[i] {
-		case '"':
-			i = stringEnd(data, i)
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		}
-		i++
-		if depth == 0 {
-			return i
-		}
+		_ = r.End() // nil: the array is valid
 	}
 }

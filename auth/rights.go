@@ -73,7 +73,7 @@ func (g *grant) addText(value []byte, scope bool, check func(string) error) {
 // addKeys adds the names of an object. The value of a name tells more about the
 // role, or is true; a false, a null, a number or a text may deny it.
 func (g *grant) addKeys(value []byte, check func(string) error) {
-	roles, err := appendMembers(nil, value)
+	roles, err := appendObject(nil, value)
 	if err != nil {
 		g.drop(err)
 		return

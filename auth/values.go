@@ -31,7 +31,7 @@ func find(claims object, path string) ([]byte, error) {
 		if outer == nil || outer[0] != '{' {
 			continue
 		}
-		nested, err := appendMembers(nil, outer)
+		nested, err := appendObject(nil, outer)
 		if err != nil {
 			return nil, err
 		}

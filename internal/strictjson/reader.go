@@ -36,7 +36,8 @@ type Reader struct {
 
 	syntax   error // the grammar is broken; nothing more is read
 	repeated error // the first name that an object has twice
-	lone     bool
+	lone     bool  // LoneSurrogate
+	loneName bool
 }
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
@@ -100,7 +101,11 @@ func (r *Reader) readName() bool {
 	if r.inArray() {
 		return true
 	}
+	before := r.lone
+	r.lone = false
 	i := r.member(r.at)
+	r.loneName = r.lone
+	r.lone = r.lone || before
 	if i < 0 {
 		return false
 	}
@@ -112,6 +117,10 @@ func (r *Reader) readName() bool {
 // Name returns the name of the member that More stepped to, without quotes and
 // escapes; a half of a surrogate pair counts as U+FFFD. It must not be changed.
 func (r *Reader) Name() []byte { return r.name }
+
+// LoneName reports whether the name that More stepped to has an escape that is one
+// half of a surrogate pair.
+func (r *Reader) LoneName() bool { return r.loneName }
 
 // Value returns the value of the member or element that More stepped to, or
 // the whole text's, without the space around it; nil where it is broken.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,5 +156,18 @@ func TestNamesStay(t *testing.T) {
 	}
 	if string(names[0]) != "ab" || string(names[1]) != "plain" {
 		t.Errorf("the names are %q", names)
+	}
+}
+
+// A name with half a pair is told from a value with one, and from names before it.
+func TestLoneName(t *testing.T) {
+	t.Parallel()
+	r := strictjson.NewReader([]byte(`{"a":"\ud800","\ud801":1,"b\ufffd":{"\ud802":1},"c":1}`))
+	var lone []bool
+	for r.Object(); r.More(); {
+		lone = append(lone, r.LoneName())
+	}
+	if !slices.Equal(lone, []bool{false, true, false, false}) || !r.LoneSurrogate() || r.End() != nil {
+		t.Errorf("lone: %v", lone)
 	}
 }
