@@ -111,7 +111,7 @@ func (a *api) handler(rt route) http.Handler {
 		if err := a.serve(rt, w, r); err != nil {
 			a.problem(ctx, err).write(w)
 		}
-		body.discardLeftover(w)
+		body.discardLeftover(w, r.ProtoMajor)
 	})
 }
 

@@ -28,8 +28,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // discardLeftover sends the answer that has been written, and reads on for a
 // while when the body goes on: a client that sends all of it before it reads
 // would see its connection reset instead of the answer (RFC 9112 section 9.6).
-func (b *requestBody) discardLeftover(w http.ResponseWriter) {
-	if b.ended {
+// HTTP/2 ends the request alone, and needs no such help.
+func (b *requestBody) discardLeftover(w http.ResponseWriter, protoMajor int) {
+	if b.ended || protoMajor != 1 {
 		return
 	}
 	c := http.NewResponseController(w)

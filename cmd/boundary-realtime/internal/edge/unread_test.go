@@ -133,7 +133,7 @@ func TestUnreadAnswersInTheKernel(t *testing.T) {
 func TestReadAnswers(t *testing.T) {
 	t.Parallel()
 	inner := listen(t)
-	r := serve(t, inner, Options{AnswerTime: 400 * time.Millisecond}, false, func(w http.ResponseWriter, _ *http.Request) {
+	r := serve(t, inner, Options{}, false, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(make([]byte, 1<<20))
 	})
 	for _, request := range []string{"GET / HTTP/1.0\r\n\r\n", get + "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"} {

@@ -85,6 +85,37 @@ func TestSlowRequests(t *testing.T) {
 	}
 }
 
+// A client that does not read its answers is cut after answerTime, however many
+// requests it sends.
+func TestUnreadAnswersAreCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in := pipes{make(chan net.Conn)}
+		figures := edge.NewFigures()
+		e := newEndpoint(in, edge.Options{HeaderSize: 16 << 10, Figures: figures, Log: slog.New(slog.DiscardHandler)})
+		e.handle(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("answer")) }))
+		served := make(chan error, 1)
+		go func() { served <- e.serve() }()
+		client, server := net.Pipe()
+		in.accepted <- server
+		start := time.Now()
+		for err := error(nil); err == nil; {
+			_, err = io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		}
+		if after := time.Since(start); after < answerTime/2 || after > answerTime {
+			t.Errorf("cut after %v, want %v to %v", after, answerTime/2, answerTime)
+		}
+		if n := total(t, figures, "realtime_http_refusals_total"); n != 1 {
+			t.Errorf("%v were counted, want 1", n)
+		}
+		close(in.accepted)
+		if err := errors.Join(e.close(), client.Close()); err != nil {
+			t.Error(err)
+		}
+		<-served
+	})
+}
+
 // total returns the sum of a figure over its labels.
 func total(t *testing.T, figures *edge.Figures, name string) (sum float64) {
 	t.Helper()
