@@ -15,6 +15,7 @@ const inflateTail = flushTail + "\x01\x00\x00\xff\xff"
 
 type inflater struct {
 	in  []byte
+	out []byte
 	src bytes.Reader
 	r   io.ReadCloser
 }
@@ -33,39 +34,44 @@ func inflate(payload []byte, limit int) ([]byte, error) {
 	// The copy buys the decoder's fast path, which wants all its input in one bytes.Reader.
 	d.in = append(append(d.in[:0], payload...), inflateTail...)
 	d.src.Reset(d.in)
-	return d.readAll(limit, 4*len(payload))
+	d.out = d.out[:0]
+	if err := d.readAll(limit); err != nil {
+		return nil, err
+	}
+	// A copy of its exact size costs less than the garbage of a buffer that grows.
+	return append(make([]byte, 0, len(d.out)), d.out...), nil
 }
 
 // readAll inflates all of d.src. A block that calls itself the last may end before the message does
 // (RFC 7692 section 7.2.3.4); what follows it begins with an empty window.
-func (d *inflater) readAll(limit, guess int) (out []byte, err error) {
-	out = make([]byte, 0, min(guess, limit)+1)
+func (d *inflater) readAll(limit int) error {
 	for d.src.Len() > 0 {
 		if err := d.r.(flate.Resetter).Reset(&d.src, nil); err != nil {
-			return nil, inflateError(err)
+			return inflateError(err)
 		}
-		if out, err = d.readStream(out, limit); err != nil {
-			return nil, err
+		if err := d.readStream(limit); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
-// readStream appends one deflate stream to out.
-func (d *inflater) readStream(out []byte, limit int) ([]byte, error) {
+// readStream appends one deflate stream to d.out.
+func (d *inflater) readStream(limit int) error {
 	for {
-		if len(out) == cap(out) {
-			out = append(make([]byte, 0, min(2*len(out), limit+1)), out...)
+		if len(d.out) == cap(d.out) {
+			size := min(max(2*len(d.out), 1<<10), limit+1)
+			d.out = append(make([]byte, 0, size), d.out...)
 		}
-		n, err := d.r.Read(out[len(out):cap(out)])
-		out = out[:len(out)+n]
+		n, err := d.r.Read(d.out[len(d.out):min(cap(d.out), limit+1)])
+		d.out = d.out[:len(d.out)+n]
 		switch {
-		case len(out) > limit:
-			return nil, &ProtocolError{CloseTooBig, fmt.Sprintf("inflated message over %d octets", limit)}
+		case len(d.out) > limit:
+			return &ProtocolError{CloseTooBig, fmt.Sprintf("inflated message over %d octets", limit)}
 		case err == io.EOF:
-			return out, nil
+			return nil
 		case err != nil:
-			return nil, inflateError(err)
+			return inflateError(err)
 		}
 	}
 }
@@ -76,6 +82,9 @@ func (d *inflater) release() {
 	d.src.Reset(nil)
 	if cap(d.in) > keptBuffer {
 		d.in = nil
+	}
+	if cap(d.out) > keptBuffer+1 { // one byte over the limit shows that there are more
+		d.out = nil
 	}
 	inflaters.Put(d)
 }
