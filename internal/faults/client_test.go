@@ -26,10 +26,11 @@ type client struct {
 	silence time.Duration    // after which it takes the connection for dead; 0: never
 	id      string           // of its connection
 
-	input  *bufio.Reader
-	reader socket.Reader
-	rest   []byte
-	buf    [4 << 10]byte
+	input   *bufio.Reader
+	reader  socket.Reader
+	deflate bool // permessage-deflate was agreed on
+	rest    []byte
+	buf     [4 << 10]byte
 }
 
 // frame is a text from the server.
@@ -97,7 +98,7 @@ func opening(token string, protocols []string) (request *http.Request, key strin
 	if err != nil {
 		panic(err) // the arguments are constant
 	}
-	key = socket.SetRequest(request.Header, socket.HandshakeOptions{Protocols: protocols})
+	key = socket.SetRequest(request.Header, socket.HandshakeOptions{Protocols: protocols, Deflate: true})
 	request.Header.Set("Authorization", "Bearer "+token)
 	return request, key
 }
@@ -115,7 +116,7 @@ func (c *client) handshake(token string, protocols []string) error {
 		_, _ = io.Copy(io.Discard, response.Body)
 		return &refused{response.StatusCode}
 	}
-	_, _, err = socket.CheckResponse(response, key, socket.HandshakeOptions{Protocols: protocols})
+	_, c.deflate, err = socket.CheckResponse(response, key, socket.HandshakeOptions{Protocols: protocols, Deflate: true})
 	return err
 }
 
@@ -162,7 +163,7 @@ func parseFrame(data []byte) (f frame, err error) {
 // event returns the next frame, without its own buffer: it holds until the next call.
 func (c *client) event() (socket.Event, error) {
 	for {
-		event, rest, err := c.reader.Next(&clientSide, false, c.rest)
+		event, rest, err := c.reader.Next(&clientSide, c.deflate, c.rest)
 		if err != nil {
 			return event, fmt.Errorf("the server broke the protocol: %w", err)
 		}
