@@ -177,7 +177,7 @@ func (r *Reader) err() error {
 	return r.repeated
 }
 
-// release makes the Reader as good as new, for the next one who needs one.
+// release keeps the Reader's memory for the next NewReader.
 func (r *Reader) release() {
 	names := r.names[:0]
 	if cap(names) > keptNames {

@@ -94,7 +94,7 @@ func TestErrors(t *testing.T) {
 }
 
 // A Reader hands out names and values in the order of the text, enters what it is
-// asked to enter, and checks what nobody asked for.
+// asked to enter, and checks what was not read, too.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	text := ` {"skipped":{"x":[1]},"list":[ 1 , [2], {"y":3} ],"n\u0061me":"v"} `

@@ -6,6 +6,10 @@ import "hash/maphash"
 // outside.
 var seed = maphash.MakeSeed()
 
+// minPlaces is the size of the smallest table. To renew one takes as long as there
+// are open containers, which it must not do too often.
+const minPlaces = 1024
+
 // table is a hash table with open addressing for the names of objects that have
 // many. Where an object ends its names stay, until there is no room. That does no
 // harm: the table says only where in the list of names to look, and the list holds
@@ -30,7 +34,7 @@ func (t *table) full() bool { return 2*t.used >= len(t.tags) }
 // renew empties the table and gives it eight times as many places as names it is to
 // hold at first, but no fewer than it has.
 func (t *table) renew(names int) {
-	size := max(128, len(t.tags))
+	size := max(minPlaces, len(t.tags))
 	for size < 8*names {
 		size *= 2
 	}
