@@ -120,12 +120,12 @@ func (c *conn) count() {
 		l.opts.Figures.refused(headerTooLarge)
 		l.headerLog.Warn("a request was refused with 431: its header is longer than header_size allows",
 			"address", c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
+	case !c.greeted.Load() && time.Since(c.accepted) >= l.opts.HeaderTimeout: // net/http answers 400 to a part of a line
+		l.opts.Figures.openingTimeouts.Inc()
 	case c.alone.Load():
 		l.opts.Figures.refused(malformedRequest)
 		l.malformedLog.Info("a malformed request was refused with 400, 417, 501 or 505",
 			"address", c.RemoteAddr().String())
-	case !c.greeted.Load() && time.Since(c.accepted) >= l.opts.HeaderTimeout:
-		l.opts.Figures.openingTimeouts.Inc()
 	}
 }
 
