@@ -14,11 +14,9 @@ type conn struct {
 	listener *Listener
 	accepted time.Time
 
+	phase    atomic.Int32 // fresh and so on
 	header   atomic.Int64 // bytes read since the last request was answered
-	begun    atomic.Bool  // net/http has read something of a first request
-	inHand   atomic.Bool  // a handler has the request, or its answer ended the connection
 	alone    atomic.Bool  // net/http answered without a handler
-	greeted  atomic.Bool  // a first request came
 	released atomic.Bool
 	ended    sync.Once
 	proxied  *proxied // nil: no proxy protocol
@@ -35,20 +33,25 @@ func (l *Listener) watch(accepted net.Conn) *conn {
 	return c
 }
 
+// The phases of a connection: fresh → begun → inHand ⇄ between. net/http may leave
+// any of them out but the first.
+const (
+	fresh   int32 = iota // nothing of a request has come
+	begun                // something of the first request has come
+	inHand               // a handler has a request, or its answer ended the connection
+	between              // a request was answered, and the next may come
+)
+
 // begin notes that net/http has a request, or takes something for one. Of a request
 // after the first it does not always say so.
-func (c *conn) begin() { c.begun.Store(true) }
+func (c *conn) begin() { c.phase.CompareAndSwap(fresh, begun) }
 
 // requested notes that a handler has a request.
-func (c *conn) requested() {
-	c.greeted.Store(true)
-	c.inHand.Store(true)
-}
+func (c *conn) requested() { c.phase.Store(inHand) }
 
 // answered notes that a request was answered and the next may come.
 func (c *conn) answered() {
-	c.greeted.Store(true)
-	c.inHand.Store(false)
+	c.phase.Store(between)
 	c.alone.Store(false)
 	c.header.Store(0)
 }
@@ -68,7 +71,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.released.Load() {
 		return c.Conn.Write(b)
 	}
-	if !c.inHand.Load() && (c.begun.Load() || c.greeted.Load()) && len(b) > alertSize {
+	if phase := c.phase.Load(); phase != fresh && phase != inHand && len(b) > alertSize {
 		c.alone.Store(true)
 	}
 	total := 0
@@ -113,14 +116,14 @@ func (c *conn) Close() error {
 
 // count counts a connection that ended before its request reached a handler.
 func (c *conn) count() {
-	l := c.listener
+	l, phase := c.listener, c.phase.Load()
 	switch {
-	case c.inHand.Load():
+	case phase == inHand:
 	case c.header.Load() >= int64(l.opts.HeaderSize): // net/http reads no more, and answers 431
 		l.opts.Figures.refused(headerTooLarge)
 		l.headerLog.Warn("a request was refused with 431: its header is longer than header_size allows",
 			"address", c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
-	case !c.greeted.Load() && time.Since(c.accepted) >= l.opts.HeaderTimeout: // net/http answers 400 to a part of a line
+	case phase != between && time.Since(c.accepted) >= l.opts.HeaderTimeout: // net/http answers 400 to a part of a line
 		l.opts.Figures.openingTimeouts.Inc()
 	case c.alone.Load():
 		l.opts.Figures.refused(malformedRequest)

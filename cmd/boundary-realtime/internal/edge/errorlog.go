@@ -10,7 +10,7 @@ import (
 )
 
 // errorLog passes the lines of net/http on. Remote peers cause them; those about
-// TLS have a rate of their own, since whoever reaches the port can cause them.
+// TLS have a rate of their own, since everyone who reaches the port can cause them.
 type errorLog struct{ tls, other *slog.Logger }
 
 func newErrorLog(to *slog.Logger) *log.Logger {

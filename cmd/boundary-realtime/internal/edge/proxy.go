@@ -71,8 +71,8 @@ func (c *conn) refuseProxy(err error) {
 var errNoByte = errors.New("edge: PROXY header: the connection was closed before its first byte")
 
 // readProxyHeader reads a PROXY header, version 1 or 2, and not a byte more: what
-// follows is the client's, and whoever takes the connection over reads it from the
-// socket. It returns the client's address, nil when the proxy made the connection
+// follows is the client's, and a WebSocket that takes the connection over reads it
+// from the socket. It returns the client's address, nil when the proxy made the connection
 // for itself.
 func readProxyHeader(r io.Reader) (net.Addr, error) {
 	text, err := frameProxyHeader(r)

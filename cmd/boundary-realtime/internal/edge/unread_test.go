@@ -15,7 +15,7 @@ import (
 
 const get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-// A client that does not read is cut, whoever answers it.
+// A client that does not read is cut, also by answers of net/http itself.
 func TestUnreadAnswers(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]string{
