@@ -155,7 +155,7 @@ func (e *endpoint) call(name string, callback func()) (panicked bool) {
 		}
 		panicked = true
 		e.service.metrics.CallbackPanics.Inc()
-		e.service.log.Error("a callback panicked", "callback", name, "panic", panicText(reason), "stack", string(debug.Stack()))
+		e.service.peers.of(kindPanic+name).Error("a callback panicked", "callback", name, "panic", panicText(reason), "stack", string(debug.Stack()))
 	}()
 	callback()
 	returned = true

@@ -242,7 +242,8 @@ type HandlerOptions struct {
 	// kinds go to OnMessage.
 	OnBinary func(ctx context.Context, c *Conn, data []byte)
 	// OnClose runs once, last, with the code the connection ended with: the
-	// client's, ours, or 1006 when it broke.
+	// client's, ours, or 1006 when it broke. It runs for every connection whose OnOpen
+	// has run, also for one that it refused.
 	OnClose func(ctx context.Context, c *Conn, code CloseCode, reason string)
 }
 

@@ -63,7 +63,7 @@ func New(opts Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
-	s.peers = &peerLog{log: opts.Log, kinds: map[string]*slog.Logger{}}
+	s.peers = newPeerLog(opts.Log)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.after, s.end = context.WithCancel(context.Background())
 	s.arriving, s.turnAway = context.WithCancel(context.Background())

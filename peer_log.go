@@ -17,12 +17,17 @@ type peerLog struct {
 	kinds map[string]*slog.Logger // guarded by mu
 }
 
+func newPeerLog(log *slog.Logger) *peerLog {
+	return &peerLog{log: log, kinds: map[string]*slog.Logger{}}
+}
+
 // The kinds of lines that are not about a refusal.
 const (
 	kindHijack   = "hijack"
 	kindUnsent   = "unsent"
 	kindVerifier = "verifier"
 	kindOpen     = "open"
+	kindPanic    = "panic in " // and the name of the callback
 )
 
 // of returns the logger of a kind of line: one of those above, or the reason of a

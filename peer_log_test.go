@@ -1,6 +1,7 @@
 package realtime_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -226,3 +227,28 @@ func TestHijackLogIsLimited(t *testing.T) {
 		t.Errorf("%d lines", n)
 	}
 }
+
+// A client that finds out how to make a callback panic fills no disk with stacks.
+func TestPanicLogIsLimited(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	svc := newService(t, realtime.Options{Log: log.jsonLogger(), Verifier: exploding{}})
+	h := svc.Handler(realtime.HandlerOptions{})
+	const panics = 200
+	for range panics {
+		ask(t, h, upgrading("/?token=x"))
+	}
+	for _, line := range []string{"a callback panicked", "a token could not be verified", "a connection was refused"} {
+		if n := strings.Count(log.String(), line); n < loglimit.Burst || n > loglimit.Burst+10 {
+			t.Errorf("%s: %d lines", line, n)
+		}
+	}
+	if n := metric(t, svc, "realtime_callback_panics_total"); n != panics {
+		t.Errorf("%v panics are counted", n)
+	}
+}
+
+// exploding is a Verifier that panics.
+type exploding struct{}
+
+func (exploding) Verify(context.Context, string) (*realtime.Identity, error) { panic("boom") }
