@@ -234,8 +234,9 @@ type HandlerOptions struct {
 	// Another error or a panic is logged, and the connection lives on.
 	OnOpen func(ctx context.Context, c *Conn) error
 	// OnMessage takes what the client sends, text or binary, that is not one of
-	// the protocol's commands. Data belongs to the callee. A panic closes the
-	// connection with 1011. Default: what clients send is ignored.
+	// the protocol's commands; text over 16 KiB is none. Data belongs to the callee.
+	// A panic closes the connection with 1011. Default: the client gets an error for
+	// a JSON object that is no command and for text over 16 KiB; all else is ignored.
 	OnMessage func(ctx context.Context, c *Conn, data []byte)
 	// OnBinary takes the binary messages in place of OnMessage, which then gets text
 	// alone. The two never run at the same time for one connection. Default: both

@@ -59,6 +59,8 @@ func CheckTarget(what, name string) error {
 
 func nameProblem(name string) string {
 	switch {
+	case isPlain(name):
+		return ""
 	case name == "":
 		return "it is empty; give 1 to 255 octets"
 	case len(name) > MaxName:
@@ -69,4 +71,15 @@ func nameProblem(name string) string {
 		return "it contains a control character"
 	}
 	return ""
+}
+
+// isPlain reports whether a name is within the limits and nothing but printable
+// ASCII, as nearly all are: then it has no problem.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= MaxName
 }
