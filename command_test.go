@@ -97,9 +97,13 @@ func refusal(ref, code, message string) string {
 // Without a grant and without AuthorizeTopic, clients subscribe to nothing.
 func TestSubscribingIsDeniedByDefault(t *testing.T) {
 	t.Parallel()
-	s := startOver(t, overTransport, realtime.Options{}, realtime.HandlerOptions{})
+	log := &journal{}
+	s := startOver(t, overTransport, realtime.Options{Log: log.logger()}, realtime.HandlerOptions{})
 	c := s.dial(t, user("u1"))
 	c.converse([]exchange{{`{"action":"subscribe","topic":"t","ref":1}`, refusal("1", "forbidden", `you may not subscribe to \"t\"`)}})
+	if !strings.Contains(log.String(), "a subscription was denied") || !strings.Contains(log.String(), "topics claim") {
+		t.Errorf("the log lacks the cause: %s", log)
+	}
 	if s.SubscriptionCount() != 0 {
 		t.Error("it is subscribed")
 	}

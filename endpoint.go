@@ -128,6 +128,7 @@ func (e *endpoint) authorize(c *Conn, topic string) error {
 	}
 	forbidden := &wire.CommandError{Code: wire.CodeForbidden, Message: fmt.Sprintf("you may not subscribe to %q", topic)}
 	if e.opts.AuthorizeTopic == nil {
+		e.service.log.Debug("a subscription was denied", "connection", c.ID(), "topic", topic, "error", errNotGranted)
 		return forbidden
 	}
 	var err error
@@ -141,7 +142,10 @@ func (e *endpoint) authorize(c *Conn, topic string) error {
 	return nil
 }
 
-var errPanicked = errors.New("the application's callback panicked")
+var (
+	errNotGranted = errors.New("the topics claim of the token does not cover it, and there is no AuthorizeTopic")
+	errPanicked   = errors.New("the application's callback panicked")
+)
 
 // call runs an application's callback. A panic is logged with its stack and
 // does not leave this function. Nothing keeps runtime.Goexit in: it is logged,
