@@ -10,8 +10,27 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
+
+// The results of a reload, as the metric has them.
+const (
+	reloadTaken   = "taken"
+	reloadRefused = "refused"
+)
+
+func newReloads() *prometheus.CounterVec {
+	reloads := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "realtime", Name: "config_reloads_total",
+		Help: "New configurations that were read while the server ran, by result.",
+	}, []string{"result"})
+	for _, result := range []string{reloadTaken, reloadRefused} {
+		reloads.WithLabelValues(result)
+	}
+	return reloads
+}
 
 // Reload says when and how a running server takes a new configuration.
 type Reload struct {
@@ -96,6 +115,7 @@ func (r *reloader) reload(cause string) {
 		r.refuse(cause, err)
 		return
 	}
+	r.server.reloads.WithLabelValues(reloadTaken).Inc()
 	pending := config.Diff(wanted, next)
 	r.running, r.content = wanted, content
 	r.log.Info("the configuration was reloaded", "cause", cause, "changes", changes)
@@ -105,6 +125,7 @@ func (r *reloader) reload(cause string) {
 }
 
 func (r *reloader) refuse(cause string, err error) {
+	r.server.reloads.WithLabelValues(reloadRefused).Inc()
 	var problems config.Problems
 	if !errors.As(err, &problems) {
 		problems = config.Problems{err.Error()}

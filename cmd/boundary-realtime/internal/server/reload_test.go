@@ -191,6 +191,12 @@ func TestReloadRefusesAsAWhole(t *testing.T) {
 	}
 	r.set(withSecret + "message_rate: 7\n")
 	r.wantsChanges("message_rate: 1000 -> 7")
+	_, metrics := r.do(request(t, "GET", r.admin.url()+"/metrics", ""))
+	for _, want := range []string{`realtime_config_reloads_total{result="refused"} 6`, `realtime_config_reloads_total{result="taken"} 1`} {
+		if !strings.Contains(metrics, want+"\n") {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
 	if log := r.log.String(); strings.Contains(log, "hush") || strings.Contains(log, secret) {
 		t.Error("the log shows a secret")
 	}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
@@ -24,10 +26,11 @@ type Server struct {
 	dev        *devMode // nil: off
 	svc        *realtime.Service
 	public     *endpoint
-	admin      *endpoint      // nil: off
-	reload     *Reload        // nil: the configuration of the start stays
-	operations http.Handler   // metrics and profiles
-	loaded     config.Digests // of the files of cfg, before they were read
+	admin      *endpoint              // nil: off
+	reload     *Reload                // nil: the configuration of the start stays
+	reloads    *prometheus.CounterVec // by result
+	operations http.Handler           // metrics and profiles
+	loaded     config.Digests         // of the files of cfg, before they were read
 
 	// replaced by a reload
 	verifier    swapVerifier
@@ -61,7 +64,8 @@ func (s *Server) build() error {
 		return err
 	}
 	bounds := edge.Options{HeaderSize: s.cfg.Limits.HeaderSize, Figures: edge.NewFigures(), Log: s.log}
-	s.operations = operations(api.Metrics(s.svc, bounds.Figures.Collectors()...))
+	s.reloads = newReloads()
+	s.operations = operations(api.Metrics(s.svc, append(bounds.Figures.Collectors(), s.reloads)...))
 	s.install(s.cfg, p)
 	if err := s.listenPublic(bounds); err != nil {
 		return err
