@@ -26,8 +26,8 @@ func (s *Service) endpoint(opts HandlerOptions) *endpoint {
 
 // connect registers a connection, runs OnOpen and tells the client. An error that
 // is a RefusedError has closed the connection; after any other there is none.
-func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) (*Conn, error) {
-	s := e.service
+func (e *endpoint) connect(ctx context.Context, a attempt, spec engine.Spec) (*Conn, error) {
+	s, id := e.service, a.id
 	who := pack(id)
 	c := &Conn{endpoint: e}
 	c.who.Store(&who)
@@ -50,6 +50,7 @@ func (e *endpoint) connect(ctx context.Context, id *Identity, spec engine.Spec) 
 	}
 	defer func() { c.core.Open(c.connected(id)) }() // also when OnOpen ends its goroutine
 	if err := e.onOpen(ctx, c); err != nil {
+		c.refuseOpened(a, err, spec.Transport != nil)
 		return nil, err
 	}
 	return c, nil
@@ -76,8 +77,7 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked || err == nil {
 		return nil
 	}
-	if refused, ok := errors.AsType[*RefusedError](err); ok {
-		c.refuseOpened(refused)
+	if _, refused := errors.AsType[*RefusedError](err); refused {
 		return err
 	}
 	e.service.peers.of(kindOpen).Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)

@@ -2,7 +2,7 @@ package realtime
 
 import (
 	"context"
-	"log/slog"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -80,12 +80,8 @@ func cannotUpgrade(w http.ResponseWriter) {
 // begin makes an upgraded client a connection, unless that is no longer possible.
 // One that OnOpen refuses is closed behind the upgrade by the engine.
 func (e *endpoint) begin(ctx context.Context, a attempt, spec engine.Spec) *refusal {
-	_, err := e.connect(ctx, a.id, spec)
-	if err == nil {
-		return nil
-	}
-	if why := applicationRefusal(err); why != nil {
-		e.service.report(a, why.of(a.id), slog.Int("code", int(why.code)))
+	_, err := e.connect(ctx, a, spec)
+	if _, refused := errors.AsType[*RefusedError](err); err == nil || refused {
 		return nil
 	}
 	return lateRefusal(err, spec.TextPing).of(a.id)

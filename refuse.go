@@ -3,6 +3,7 @@ package realtime
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"boundary-app.org/realtime/wire"
 )
@@ -36,30 +37,23 @@ func (e *RefusedError) Error() string {
 // reasonApplication is the reason of the refusals that OnOpen decides.
 const reasonApplication = "application"
 
-// refuseOpened closes a connection that OnOpen has refused: what its client has
-// sent is not handed to the application any more.
-func (c *Conn) refuseOpened(refused *RefusedError) {
-	if !refused.Code.Valid() {
-		c.endpoint.service.peers.of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
-			"connection", c.ID(), "code", int(refused.Code))
+// refuseOpened closes a connection that OnOpen has refused with err, and reports the
+// refusal: what its client has sent is not handed to the application any more. Of a
+// transport's connection the caller of Connect gets the error, and the log nothing.
+func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
+	s := c.endpoint.service
+	refused, _ := errors.AsType[*RefusedError](err)
+	code := refused.Code
+	if !code.Valid() {
+		s.peers.of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
+			"connection", c.ID(), "code", int(code))
+		code = wire.CloseInternalError
 	}
-	c.core.Expel(uint16(refused.sent()), refused.Reason)
-}
-
-// sent returns the code that the client gets.
-func (e *RefusedError) sent() CloseCode {
-	if !e.Code.Valid() {
-		return wire.CloseInternalError
+	if transport {
+		s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()
+	} else {
+		why := refuse(reasonApplication, 0, code, refused.Reason).because(err.Error()).of(a.id)
+		s.report(a, why, slog.Int("code", int(code)))
 	}
-	return e.Code
-}
-
-// applicationRefusal returns the refusal for an error of connect that OnOpen has
-// decided; nil for others.
-func applicationRefusal(err error) *refusal {
-	refused, ok := errors.AsType[*RefusedError](err)
-	if !ok {
-		return nil
-	}
-	return refuse(reasonApplication, 0, refused.sent(), refused.Reason).because(err.Error())
+	c.core.Expel(uint16(code), refused.Reason)
 }

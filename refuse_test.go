@@ -80,7 +80,6 @@ func TestOnOpenRefuses(t *testing.T) {
 						if s.ConnectionCount() != 0 || s.TopicCount() != 0 {
 							t.Errorf("%d connections, %d topics are left", s.ConnectionCount(), s.TopicCount())
 						}
-						_ = s.Shutdown(doneContext()) // so that the request's goroutine has logged
 						if n := metric(t, s.Service, "realtime_refusals_total"); n != 1 {
 							t.Errorf("%v refusals are counted", n)
 						}

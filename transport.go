@@ -38,15 +38,12 @@ func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions)
 	} else if err := e.checkIdentity(id); err != nil {
 		return nil, fmt.Errorf("realtime: connect: %w", err)
 	}
-	c, err := e.connect(ctx, id, engine.Spec{Transport: t})
+	c, err := e.connect(ctx, attempt{id: id}, engine.Spec{Transport: t})
 	if err == nil && s.isRevoked(id) { // since it was admitted
 		c.expel(defaultRevoked)
 		err = ErrRevoked
 	}
 	if err != nil {
-		if applicationRefusal(err) != nil {
-			s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()
-		}
 		return nil, fmt.Errorf("realtime: connect: %w", err)
 	}
 	return c, nil

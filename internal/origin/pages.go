@@ -147,7 +147,7 @@ func cut(text string, most int) string {
 // own returns the origin that a request itself is for, as its client has written
 // it: from the first value of X-Forwarded-Proto and X-Forwarded-Host where the
 // peer is one of the proxies. The first is the outermost proxy's, or what the
-// client wrote, which deceives nobody but that client: a page of a browser cannot
+// client wrote itself. That deceives no other client: a page of a browser cannot
 // set these headers.
 func (p Proxies) own(r *http.Request) string {
 	scheme, host := "http", r.Host
