@@ -13,6 +13,10 @@ import (
 // and with it destroy the close frame on its way.
 const lingerTime = time.Second
 
+// unreadTime is how long the kernel keeps what a client has not taken when its
+// connection is closed, while the client takes none of it.
+const unreadTime = 30 * time.Second
+
 // attach gives a new connection its slot and begins to read it.
 func (s *shard) attach(t *task) {
 	c, a := t.conn, t.arg.(*arrival)
@@ -257,6 +261,7 @@ func (s *shard) bury(c *Conn) {
 	if c.offLoop != nil {
 		c.offLoop.close(s.engine)
 	} else {
+		poll.Abandon(int(c.fd), unreadTime)
 		_ = poll.Close(int(c.fd))
 	}
 	s.release(c)

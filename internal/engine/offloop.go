@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -255,7 +256,16 @@ func (l *netLink) shut() {
 	l.close()
 }
 
-func (l *netLink) close() { _ = l.conn.Close() }
+func (l *netLink) close() {
+	base := l.conn
+	if secure, ok := base.(*tls.Conn); ok {
+		base = poll.Bare(secure.NetConn())
+	}
+	if poll.Takes(base) {
+		poll.AbandonConn(base, unreadTime)
+	}
+	_ = l.conn.Close()
+}
 
 // transportLink is an application's own transport. It gets texts, not frames.
 // A panic of the application's becomes an error, and ends this connection alone.

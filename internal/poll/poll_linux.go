@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -193,6 +194,19 @@ func Acknowledged(fd int) (octets, pending uint64) {
 
 // CloseWrite sends the end of the stream and leaves the other direction open.
 func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
+
+// Abandon bounds how long the kernel keeps, after a descriptor is closed, what its
+// peer has not acknowledged: until the peer takes none of it for so long.
+func Abandon(fd int, patience time.Duration) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(patience.Milliseconds()))
+}
+
+// AbandonConn is Abandon for a connection that Takes allows.
+func AbandonConn(conn net.Conn, patience time.Duration) {
+	if raw, err := conn.(syscall.Conn).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { Abandon(int(fd), patience) })
+	}
+}
 
 // Close closes a descriptor that Take returned.
 func Close(fd int) error { return unix.Close(fd) }

@@ -3,9 +3,15 @@ package poll
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pair returns a descriptor taken from a connection, and the other end.
@@ -119,6 +125,37 @@ func TestWriteUntilFull(t *testing.T) {
 	}
 	if err := Close(fd); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the peer does not take is gone some time after the descriptor is closed.
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	fd, peer := pair(t)
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote := peer.LocalAddr().(*net.TCPAddr).Port
+	ports := fmt.Sprintf(":%04X 0100007F:%04X ", address.(*unix.SockaddrInet4).Port, remote)
+	for err := error(nil); err == nil; {
+		_, err = Write(fd, make([]byte, 64<<10))
+	}
+	Abandon(fd, 300*time.Millisecond)
+	if err := Close(fd); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; runtime.Gosched() {
+		sockets, err := os.ReadFile("/proc/self/net/tcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(sockets, []byte(ports)) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the kernel still has what was not read")
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ package poll
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // Poller is never made here: Take accepts no connection.
@@ -53,6 +54,12 @@ func Acknowledged(int) (octets, pending uint64) { return 0, 0 }
 
 // CloseWrite fails with an error.
 func CloseWrite(int) error { return errUnsupported }
+
+// Abandon does nothing.
+func Abandon(int, time.Duration) {}
+
+// AbandonConn does nothing.
+func AbandonConn(net.Conn, time.Duration) {}
 
 // Close fails with an error.
 func Close(int) error { return errUnsupported }
