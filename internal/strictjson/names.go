@@ -3,24 +3,22 @@ package strictjson
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // few names of an object are compared one by one, more through the table.
-const few = 16
+const few = 32
 
 // keptNames is how many names' memory is kept for the next Reader: enough for a
 // message of 64 KiB that holds nothing else.
 const keptNames = 16 << 10
 
-// container is an object or array that is open.
-type container struct {
-	first  int    // the index of its first name in Reader.names; inArray
-	serial uint32 // of an object with names in the table; else 0
+// object is one that is open.
+type object struct {
+	first  int    // the index of its first name in Reader.names
+	serial uint32 // 0: it has no names in the table
 	marks  uint64 // a bit for each mark of a name
 }
-
-// inArray stands for an array, which has no names.
-const inArray = -1
 
 // name is where a name stands: in the text, or, with an end below zero, in
 // Reader.unescaped.
@@ -47,18 +45,18 @@ func (r *Reader) unescape(start, end int) {
 
 // take adds a name to the innermost object, and notes when it was there.
 func (r *Reader) take(at name) {
-	object := &r.open[len(r.open)-1]
-	count := len(r.names) - object.first
+	o := &r.objects[len(r.objects)-1]
+	count := len(r.names) - o.first
 	r.names = append(r.names, at)
 	bit := uint64(1) << (at.mark * mixer >> 58)
 	switch {
 	case count >= few:
-		if !r.addToTable(object) {
+		if !r.addToTable(o) {
 			r.repeat(at)
 		}
-	case object.marks&bit == 0:
-		object.marks |= bit
-	case r.among(r.names[object.first:len(r.names)-1], at):
+	case o.marks&bit == 0:
+		o.marks |= bit
+	case r.among(r.names[o.first:len(r.names)-1], at):
 		r.repeat(at)
 	}
 }
@@ -80,31 +78,31 @@ func (r *Reader) repeat(at name) {
 
 // addToTable adds the last of the names to the table, and all of its object when
 // it is the first of many. It returns false where the object has that name already.
-func (r *Reader) addToTable(object *container) bool {
+func (r *Reader) addToTable(o *object) bool {
 	last := len(r.names) - 1
-	if object.serial == 0 {
-		object.serial = r.table.newSerial()
-		for i := object.first; i < last; i++ {
-			r.insert(object, i)
+	if o.serial == 0 {
+		o.serial = r.table.newSerial()
+		for i := o.first; i < last; i++ {
+			r.insert(o, i)
 		}
 	}
-	return r.insert(object, last)
+	return r.insert(o, last)
 }
 
 // insert puts the name with an index into the table, unless one of its object that
 // stands before it is equal.
-func (r *Reader) insert(object *container, index int) bool {
+func (r *Reader) insert(o *object, index int) bool {
 	if r.table.full() {
 		r.rebuild(index)
 	}
 	text := r.nameAt(r.names[index])
-	at, tag := r.table.start(text, object.serial)
+	at, tag := r.table.start(text, o.serial)
 	for ; r.table.tags[at] != 0; at = r.table.following(at) {
 		if r.table.tags[at] != tag {
 			continue
 		}
 		other := int(r.table.indices[at])
-		if other >= object.first && other < index && bytes.Equal(r.nameAt(r.names[other]), text) {
+		if other >= o.first && other < index && bytes.Equal(r.nameAt(r.names[other]), text) {
 			return false
 		}
 	}
@@ -116,35 +114,43 @@ func (r *Reader) insert(object *container, index int) bool {
 // are those before end.
 func (r *Reader) rebuild(end int) {
 	live := 0
-	for i := range r.open {
-		if r.open[i].serial != 0 {
-			live = end - r.open[i].first
+	for _, o := range r.objects {
+		if o.serial != 0 {
+			live = end - o.first
 			break
 		}
 	}
 	r.table.renew(live)
-	for i := range r.open {
-		object := &r.open[i]
-		if object.serial == 0 {
+	for i := range r.objects {
+		o := &r.objects[i]
+		if o.serial == 0 {
 			continue
 		}
-		for index := object.first; index < min(end, r.endOf(i)); index++ {
-			r.insert(object, index)
+		behind := end
+		if i+1 < len(r.objects) {
+			behind = min(end, r.objects[i+1].first)
+		}
+		for index := o.first; index < behind; index++ {
+			r.insert(o, index)
 		}
 	}
-}
-
-// endOf returns the index behind the last name of an open object.
-func (r *Reader) endOf(level int) int {
-	for _, inner := range r.open[level+1:] {
-		if inner.first != inArray {
-			return inner.first
-		}
-	}
-	return len(r.names)
 }
 
 const mixer = 0x9E3779B97F4A7C15 // odd; its bits are spread
+
+// shortName reads a plain name of up to 7 bytes that begins at start; it returns
+// where the name ends, and its mark, or zero.
+func shortName(data []byte, start int) (end int, packed uint64) {
+	if start+8 > len(data) {
+		return 0, 0
+	}
+	x := binary.LittleEndian.Uint64(data[start:])
+	size := bits.TrailingZeros64(notPlain(x)) / 8
+	if size == 8 || data[start+size] != '"' {
+		return 0, 0
+	}
+	return start + size, x&(1<<(8*size)-1) | uint64(size)<<56
+}
 
 // mark packs what tells most names apart of the name between start and end: all
 // of a short one.

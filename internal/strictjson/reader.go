@@ -29,9 +29,10 @@ type Reader struct {
 	first bool // nothing of the innermost open container has been read
 	name  []byte
 
-	open      []container
-	names     []name // of all objects that are open, the innermost object's last
-	unescaped []byte // what names with escapes say
+	open      []byte   // the brackets that opened what is open
+	objects   []object // those that are open
+	names     []name   // of all objects that are open, the innermost object's last
+	unescaped []byte   // what names with escapes say
 	table     table
 
 	syntax   error // the grammar is broken; nothing more is read
@@ -81,7 +82,7 @@ func (r *Reader) More() bool {
 	first := r.first
 	r.first = false
 	switch {
-	case r.at < len(r.data) && r.data[r.at] == r.bracket():
+	case r.at < len(r.data) && r.data[r.at] == r.closing():
 		r.pop()
 		r.at++
 		return false
@@ -183,7 +184,7 @@ func (r *Reader) release() {
 	if cap(names) > keptNames {
 		names = nil
 	}
-	*r = Reader{open: r.open[:0], names: names, table: r.table.reset()}
+	*r = Reader{open: r.open[:0], objects: r.objects[:0], names: names, table: r.table.reset()}
 	readers.Put(r)
 }
 

@@ -58,7 +58,9 @@ func (r *Reader) into(i int) (behind int, empty bool) {
 	if !r.push(bracket, i) {
 		return -1, false
 	}
-	i = skipSpace(r.data, i+1)
+	if i++; i < len(r.data) && r.data[i] <= ' ' {
+		i = skipSpace(r.data, i)
+	}
 	if i < len(r.data) && r.data[i] == bracket+2 {
 		r.pop()
 		return i + 1, true
@@ -80,7 +82,7 @@ func (r *Reader) next(i, outer int) int {
 		if i >= len(data) {
 			return r.fail(i, afterValue)
 		}
-		array := r.open[len(r.open)-1].first == inArray
+		array := r.inArray()
 		switch c := data[i]; {
 		case c == ',' && array:
 			return i + 1
@@ -105,15 +107,11 @@ func (r *Reader) member(i int) int {
 	if i >= len(data) || data[i] != '"' {
 		return r.fail(i, noName)
 	}
-	start := i + 1
-	end := plain(data, start)
-	if end < len(data) && data[end] == '"' {
-		r.take(name{start: start, end: end, mark: mark(data, start, end)})
+	if end, packed := shortName(data, i+1); end > 0 {
+		r.take(name{start: i + 1, end: end, mark: packed})
 		i = end + 1
-	} else if i = r.strFrom(i, end); i < 0 {
+	} else if i = r.longName(i); i < 0 {
 		return -1
-	} else {
-		r.unescape(start, i-1)
 	}
 	if i < len(data) && data[i] <= ' ' {
 		i = skipSpace(data, i)
@@ -122,6 +120,20 @@ func (r *Reader) member(i int) int {
 		return r.fail(i, noColon)
 	}
 	return i + 1
+}
+
+// longName is what member does with names that shortName does not read.
+func (r *Reader) longName(i int) int {
+	start := i + 1
+	end := plain(r.data, start)
+	if end < len(r.data) && r.data[end] == '"' {
+		r.take(name{start: start, end: end, mark: mark(r.data, start, end)})
+		return end + 1
+	}
+	if i = r.strFrom(i, end); i >= 0 {
+		r.unescape(start, i-1)
+	}
+	return i
 }
 
 // str reads a string.
@@ -154,12 +166,8 @@ func (r *Reader) strFrom(start, i int) int {
 // plain returns the index of the first byte that is not simply part of a
 // string: a quote, a backslash or a control character.
 func plain(data []byte, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(data); i += 8 {
-		x := binary.LittleEndian.Uint64(data[i:])
-		quote, slash := x^ones*'"', x^ones*'\\'
-		found := ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*' ')&^x) & tops
-		if found != 0 {
+		if found := notPlain(binary.LittleEndian.Uint64(data[i:])); found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
@@ -167,6 +175,14 @@ func plain(data []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// notPlain returns the top bit of the first of eight bytes that is not plain, and
+// maybe bits above it; 0 where all are.
+func notPlain(x uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^ones*'"', x^ones*'\\'
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*' ')&^x) & tops
 }
 
 // escape reads an escape, or the two that are one character.
@@ -265,29 +281,25 @@ func (r *Reader) push(bracket byte, i int) bool {
 		r.fail(i, tooDeep)
 		return false
 	}
-	first := inArray
+	r.open = append(r.open, bracket)
 	if bracket == '{' {
-		first = len(r.names)
+		r.objects = append(r.objects, object{first: len(r.names)})
 	}
-	r.open = append(r.open, container{first: first})
 	return true
 }
 
 func (r *Reader) pop() {
-	last := len(r.open) - 1
-	if first := r.open[last].first; first != inArray {
-		r.names = r.names[:first]
+	if !r.inArray() {
+		last := len(r.objects) - 1
+		r.names = r.names[:r.objects[last].first]
+		r.objects = r.objects[:last]
 	}
-	r.open = r.open[:last]
+	r.open = r.open[:len(r.open)-1]
 }
 
-// inArray reports whether the innermost open container is an array.
-func (r *Reader) inArray() bool { return r.open[len(r.open)-1].first == inArray }
+// inArray reports whether what was opened last is an array.
+func (r *Reader) inArray() bool { return r.open[len(r.open)-1] == '[' }
 
-// bracket returns the one that closes it.
-func (r *Reader) bracket() byte {
-	if r.inArray() {
-		return ']'
-	}
-	return '}'
-}
+// closing returns the bracket that closes it: each stands two behind the one that
+// opens.
+func (r *Reader) closing() byte { return r.open[len(r.open)-1] + 2 }

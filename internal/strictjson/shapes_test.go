@@ -26,6 +26,15 @@ func series(open, end, format string) []byte {
 	return []byte(b.String() + end)
 }
 
+// letters are members named by the letters from first to last.
+func letters(first, last rune) string {
+	var b strings.Builder
+	for c := first; c <= last; c++ {
+		fmt.Fprintf(&b, `"%c":0,`, c)
+	}
+	return b.String()
+}
+
 // shapes are texts of 64 KiB that are hard in different ways; they have no escapes.
 var shapes = map[string][]byte{
 	"deep objects":       []byte(strings.Repeat(`{"a":`, 9_999) + strings.Repeat(`{"a":1`, 1) + strings.Repeat("}", 10_000)),
@@ -42,7 +51,7 @@ var shapes = map[string][]byte{
 	"many names":         series("{", "}", `"name#":#`),
 	"many short names":   series("{", "}", `"#":0`),
 	"many names, below":  series(`{"a":{"b":[{`, "}]}}", `"#":0`),
-	"many objects, deep": series(strings.Repeat("[", 9_000), strings.Repeat("]", 9_000), `{"a":0,"b":1,"c":2,"d":3,"e":4,"f":5,"g":6,"h":7,"i":8,"j":9,"k":0,"l":1,"m":2,"n":3,"o":4,"p":5,"q":6}`),
+	"many objects, deep": series(strings.Repeat("[", 9_000), strings.Repeat("]", 9_000), "{"+letters('a', 'z')+letters('A', 'H')+`"":0}`),
 	"long like names":    series("{", "}", `"`+strings.Repeat("n", 200)+`#`+strings.Repeat("n", 200)+`":0`),
 	"space":              series("[", "]", "\n        #"),
 }

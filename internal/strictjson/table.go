@@ -7,7 +7,7 @@ import "hash/maphash"
 var seed = maphash.MakeSeed()
 
 // minPlaces is the size of the smallest table. To renew one takes as long as there
-// are open containers, which it must not do too often.
+// are open objects, so that it must not happen too often.
 const minPlaces = 1024
 
 // table is a hash table with open addressing for the names of objects that have
