@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -110,8 +111,9 @@ func (h hostile) run(t *testing.T) {
 // attack sends the frame at an interval, and is not to be closed for it.
 func (h hostile) attack(ctx context.Context, t *testing.T, c *client, interval time.Duration) {
 	go func() {
-		if end := c.end(); ctx.Err() == nil {
-			t.Errorf("a hostile client was closed with %d: %v", closeCode(end), end)
+		_, _ = io.Copy(io.Discard, c.Conn) // reading the replies would cost more than the server pays
+		if ctx.Err() == nil {
+			t.Error("a hostile client was closed, though it kept within its rate")
 		}
 	}()
 	defer func() { _ = c.Close() }()
@@ -120,7 +122,7 @@ func (h hostile) attack(ctx context.Context, t *testing.T, c *client, interval t
 	for {
 		select {
 		case <-ticker.C:
-			if _, err := c.Write(bytes.Clone(h.frame)); err != nil {
+			if _, err := c.Write(h.frame); err != nil {
 				return
 			}
 		case <-ctx.Done():

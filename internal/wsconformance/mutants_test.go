@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"reader.go", "len(body) == 1", "len(body) > 125", "7"},
 	{"reader.go", "!ValidCloseCode(code)", never, "7"},
 	{"reader.go", "!utf8.Valid(reason)", never, "7"},
-	{"inflate.go", "len(out) > limit", never, "limits"},
+	{"inflate.go", "len(d.out) > limit", never, "limits"},
 	{"head.go", "length > uint64(limit-s.held)", "length > uint64(limit)", "limits"},
 	{"head.go", "h.rsv1 && (h.op.control() || h.op == OpContinuation)", "h.rsv1 && h.op.control()", "beyond"},
 	{"head.go", "!h.masked && !s.client", never, "beyond"},
