@@ -62,8 +62,8 @@ type Engine struct {
 	open          atomic.Int64  // connections whose socket is not closed yet
 	subscriptions atomic.Int64
 
-	evicting  sync.Mutex    // held while a connection too many is sought
-	inflating chan struct{} // has an entry for each message that is being inflated
+	evicting sync.Mutex    // held while a connection too many is sought
+	turns    chan struct{} // has an entry for each costly message that is being prepared
 
 	sockets sync.WaitGroup // the same as open, to be waited for
 	workers sync.WaitGroup // mailboxes, readers, writers, pollers
@@ -83,7 +83,7 @@ func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
 		reader: socket.Config{MaxMessage: cfg.MaxMessage, KeepDeflated: true},
 		index:  newIndex(cfg.Topics), start: start, wall: wall,
-		inflating: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the others
+		turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the other processors
 	}
 	e.SetLimits(cfg.Limits)
 	for range cfg.Shards {

@@ -133,29 +133,34 @@ func (c *Conn) workMail() {
 // here, off the loop, so that it waits in its short form and costs no other
 // connection of the shard its turn.
 func (c *Conn) hand(m mail) {
-	if m.deflated {
-		data, err := c.inflate(m)
-		if err != nil {
+	if m.deflated || cost(len(m.data)) > 1 {
+		var err error
+		if m.data, err = c.prepare(m); err != nil {
 			c.fail(violation(err))
 			return
 		}
-		m.data = data
 	}
 	c.handler.Receive(m.text, m.data)
 }
 
-// inflate waits for a turn to inflate a message, of which the engine gives out
-// few at a time, and charges the connection for the size that comes out.
-func (c *Conn) inflate(m mail) ([]byte, error) {
-	e, op := c.shard.engine, socket.OpBinary
+// prepare waits for a message's turn, of which the engine gives out few at a time,
+// and for everything else that can run on this processor: a crowd of costly messages
+// is worked off one behind the other, and does not stand before the loops. What is
+// compressed is then inflated, and the connection charged for the size that comes out.
+func (c *Conn) prepare(m mail) ([]byte, error) {
+	e := c.shard.engine
+	e.turns <- struct{}{}
+	defer func() { <-e.turns }()
+	runtime.Gosched()
+	if !m.deflated {
+		return m.data, nil
+	}
+	op := socket.OpBinary
 	if m.text {
 		op = socket.OpText
 	}
-	e.inflating <- struct{}{}
-	defer func() { <-e.inflating }()
-	runtime.Gosched() // turns can follow each other without an end, on this processor
 	data, err := socket.Inflate(&e.reader, op, m.data)
-	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.limits.Load().Rate > 0 {
+	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.cfg.Rate > 0 {
 		c.shard.post(task{run: (*shard).charge, conn: c, arg: more})
 	}
 	return data, err

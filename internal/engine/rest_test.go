@@ -290,9 +290,9 @@ func TestRestKeepsThePong(t *testing.T) {
 	}
 }
 
-// The loop does not inflate: while every turn to inflate is taken, a client that
-// waits for one holds up nobody, its own pings included.
-func TestInflatingHoldsUpNobody(t *testing.T) {
+// The loop does not inflate: while no message can be inflated, a client that waits
+// for its own holds up no other, and its pings are answered.
+func TestInflatingHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	for way, connect := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -304,8 +304,8 @@ func TestInflatingHoldsUpNobody(t *testing.T) {
 			close(neighbour.gate)
 			k.Open(nil)
 			neighbour.Open(nil)
-			for range cap(e.inflating) {
-				e.inflating <- struct{}{}
+			for range cap(e.turns) {
+				e.turns <- struct{}{}
 			}
 			bomb := compressed(string(bytes.Repeat([]byte("x"), 60<<10)))
 			_, _ = client.Write(append(bytes.Repeat(bomb, 50), fromClient(socket.OpPing, "p")...))
@@ -318,8 +318,8 @@ func TestInflatingHoldsUpNobody(t *testing.T) {
 			if <-neighbour.ended; len(neighbour.got) != 1 {
 				t.Errorf("the neighbour's messages are %q", neighbour.got)
 			}
-			for range cap(e.inflating) {
-				<-e.inflating
+			for range cap(e.turns) {
+				<-e.turns
 			}
 			_, _ = client.Write(fromClient(socket.OpClose, "\x03\xe8"))
 			if <-k.ended; len(k.got) != 50 {
