@@ -96,7 +96,7 @@ func (r *Reader) insert(o *object, index int) bool {
 		r.rebuild(index)
 	}
 	text := r.nameAt(r.names[index])
-	at, tag := r.table.start(text, o.serial)
+	at, tag := r.table.start(text, r.names[index].mark, o.serial)
 	for ; r.table.tags[at] != 0; at = r.table.following(at) {
 		if r.table.tags[at] != tag {
 			continue
@@ -138,6 +138,9 @@ func (r *Reader) rebuild(end int) {
 
 const mixer = 0x9E3779B97F4A7C15 // odd; its bits are spread
 
+// shortSize is the length of the longest name whose mark is all of it.
+const shortSize = 7
+
 // shortName reads a plain name of up to 7 bytes that begins at start; it returns
 // where the name ends, and its mark, or zero.
 func shortName(data []byte, start int) (end int, packed uint64) {
@@ -156,7 +159,7 @@ func shortName(data []byte, start int) (end int, packed uint64) {
 // of a short one.
 func mark(data []byte, start, end int) uint64 {
 	size := end - start
-	if size > 7 {
+	if size > shortSize {
 		head, tail := binary.LittleEndian.Uint64(data[start:]), binary.LittleEndian.Uint64(data[end-8:])
 		return head*mixer ^ tail ^ uint64(size)<<56
 	}

@@ -1,10 +1,16 @@
 package strictjson
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"math/bits"
+)
 
-// seed is the process's own, so that names that collide cannot be chosen from
-// outside.
-var seed = maphash.MakeSeed()
+// The seed and the keys are the process's own, so that names that collide cannot be
+// chosen from outside.
+var (
+	seed = maphash.MakeSeed()
+	keys = [2]uint64{maphash.String(seed, "mark"), maphash.String(seed, "serial")}
+)
 
 // minPlaces is the size of the smallest table. To renew one takes as long as there
 // are open objects, so that it must not happen too often.
@@ -46,9 +52,17 @@ func (t *table) renew(names int) {
 	t.tags, t.indices = make([]uint8, size), make([]uint32, size)
 }
 
-// start returns where the search for a name of an object begins, and its tag.
-func (t *table) start(name []byte, serial uint32) (at int, tag uint8) {
-	hash := maphash.Bytes(seed, name) ^ uint64(serial)*mixer
+// start returns where the search for a name of an object begins, and its tag. The
+// mark of a short name, which is all of it, is hashed as Go hashes short keys where
+// the processor has no instructions for it: by a product of which both halves count.
+func (t *table) start(text []byte, mark uint64, serial uint32) (at int, tag uint8) {
+	var hash uint64
+	if len(text) <= shortSize {
+		high, low := bits.Mul64(mark^keys[0], keys[1]^uint64(serial))
+		hash = high ^ low
+	} else {
+		hash = maphash.Bytes(seed, text) ^ uint64(serial)*mixer
+	}
 	return int(hash) & (len(t.tags) - 1), uint8(hash>>56) | 1
 }
 
