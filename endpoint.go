@@ -80,7 +80,7 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	if _, refused := errors.AsType[*RefusedError](err); refused {
 		return err
 	}
-	e.service.peers.of(kindOpen).Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)
+	e.service.peers.Of(kindOpen).Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)
 	return nil
 }
 
@@ -159,7 +159,7 @@ func (e *endpoint) call(name string, callback func()) (panicked bool) {
 		}
 		panicked = true
 		e.service.metrics.CallbackPanics.Inc()
-		e.service.peers.of(kindPanic+name).Error("a callback panicked", "callback", name, "panic", panicText(reason), "stack", string(debug.Stack()))
+		e.service.peers.Of(kindPanic+name).Error("a callback panicked", "callback", name, "panic", panicText(reason), "stack", string(debug.Stack()))
 	}()
 	callback()
 	returned = true

@@ -68,7 +68,7 @@ func (e *endpoint) upgrade(w http.ResponseWriter, r *http.Request, a attempt) {
 func (e *endpoint) hijack(w http.ResponseWriter) (conn net.Conn, buffered []byte, ok bool) {
 	conn, buffered, err := socket.Hijack(w)
 	if err != nil {
-		e.service.peers.of(kindHijack).Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
+		e.service.peers.Of(kindHijack).Error("cannot take the connection over; does a middleware hide http.Hijacker?", "error", err)
 	}
 	return conn, buffered, err == nil
 }

@@ -30,7 +30,7 @@ var mayImport = []layer{
 	{"internal/doctest", []string{"realtimetest", "."}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
-	{"api", []string{".", "bus", "auth", "wire", "internal/strictjson"}},
+	{"api", []string{".", "bus", "auth", "internal/loglimit", "internal/metrics", "internal/origin", "wire", "internal/strictjson"}},
 	{"console", []string{".", "wire"}},
 	{".", []string{"internal/engine", "internal/session", "bus", "auth", "internal/stream", "internal/presence", "internal/revocation", "internal/origin", "internal/socket", "internal/metrics", "internal/poll", "internal/loglimit", "wire"}},
 	{"internal/engine", []string{"bus", "internal/socket", "internal/stream", "internal/metrics", "internal/poll", "wire"}},

@@ -149,7 +149,7 @@ func (e *endpoint) refusalOf(err error) *refusal {
 		return refuse(reason, http.StatusServiceUnavailable, wire.CloseTryAgain, "the token cannot be verified just now; try again").
 			because(auth.Detail(err)).retryAfter(verifyDelay(err))
 	}
-	e.service.peers.of(kindVerifier).Error("a token could not be verified", "error", err)
+	e.service.peers.Of(kindVerifier).Error("a token could not be verified", "error", err)
 	return refuse("internal", http.StatusInternalServerError, wire.CloseInternalError, "internal error")
 }
 
@@ -196,7 +196,7 @@ func (e *endpoint) writeFinal(conn net.Conn, data []byte) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(finalTime))
 	if _, err := conn.Write(data); err != nil {
-		e.service.peers.of(kindUnsent).Debug("a refusal could not be sent", "error", err)
+		e.service.peers.Of(kindUnsent).Debug("a refusal could not be sent", "error", err)
 		return
 	}
 	waitForEnd(conn)

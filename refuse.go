@@ -45,7 +45,7 @@ func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
 	refused, _ := errors.AsType[*RefusedError](err)
 	code := refused.Code
 	if !code.Valid() {
-		s.peers.of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
+		s.peers.Of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
 			"connection", c.ID(), "code", int(code))
 		code = wire.CloseInternalError
 	}

@@ -14,6 +14,7 @@ import (
 
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/loglimit"
 	"boundary-app.org/realtime/internal/metrics"
 	"boundary-app.org/realtime/internal/revocation"
 	"boundary-app.org/realtime/wire"
@@ -28,7 +29,7 @@ type Service struct {
 	// static after New
 	opts    Options
 	log     *slog.Logger
-	peers   *peerLog
+	peers   *loglimit.Kinds // lines that a remote peer can cause
 	metrics *metrics.Set
 	engine  *engine.Engine
 	node    bus.Node
@@ -63,7 +64,7 @@ func New(opts Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
-	s.peers = newPeerLog(opts.Log)
+	s.peers = loglimit.NewKinds(opts.Log)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.after, s.end = context.WithCancel(context.Background())
 	s.arriving, s.turnAway = context.WithCancel(context.Background())

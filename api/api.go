@@ -4,14 +4,16 @@
 // It owns the way from a request to a call of realtime.Service and back: API
 // keys, strict JSON, and errors as problem details (RFC 9457). openapi.json is
 // its contract. It never keeps anything between requests, never decides who
-// receives a message, and never logs a key, a path or a body. Its handlers are
+// receives a message, and never logs a key, a body or a name in a path. Its handlers are
 // safe for concurrent use and start no goroutines.
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"time"
 
@@ -30,7 +32,12 @@ type Options struct {
 	// Timeout bounds a call: how long its body may take to arrive, and how long
 	// it waits for sockets that cannot keep up. Default: 10 s.
 	Timeout time.Duration
-	// Log gets the failures that are not the caller's. Default: slog.Default.
+	// TrustedProxies are the networks of the proxies before this API, whose
+	// X-Forwarded-For is believed: the log names the address of the caller. What
+	// any other writes there is ignored.
+	TrustedProxies []netip.Prefix
+	// Log gets the failures that are not the caller's, and at info, limited in
+	// rate, the calls that were refused. Default: slog.Default.
 	Log *slog.Logger
 }
 
@@ -39,11 +46,12 @@ const batchFactor = 64
 
 // api is static after New.
 type api struct {
-	svc     *realtime.Service
-	keys    keys
-	maxBody int64
-	timeout time.Duration
-	log     *slog.Logger
+	svc      *realtime.Service
+	keys     keys
+	maxBody  int64
+	timeout  time.Duration
+	log      *slog.Logger
+	refusals refusals
 }
 
 // New returns the handler of /v1/... and /openapi.json; the latter asks for no
@@ -68,9 +76,9 @@ func New(svc *realtime.Service, o Options) http.Handler {
 		}
 	}
 	for path, allowed := range methods {
-		mux.Handle(path, a.handler(route{call: onlyMethods(allowed)}))
+		mux.Handle(path, a.handler(route{path: path, call: onlyMethods(allowed)}))
 	}
-	unknown := a.handler(route{call: notFound})
+	unknown := a.handler(route{path: "unknown", call: notFound})
 	mux.Handle("/", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect such a path to another one, with an answer that
@@ -84,16 +92,14 @@ func New(svc *realtime.Service, o Options) http.Handler {
 }
 
 func newAPI(svc *realtime.Service, o Options) *api {
-	a := &api{svc: svc, keys: newKeys(o.Keys), maxBody: o.MaxBody, timeout: o.Timeout, log: o.Log}
+	a := &api{svc: svc, keys: newKeys(o.Keys), maxBody: o.MaxBody, timeout: o.Timeout, log: cmp.Or(o.Log, slog.Default())}
 	if a.maxBody <= 0 {
 		a.maxBody = int64(svc.Limits().MessageSize)
 	}
 	if a.timeout <= 0 {
 		a.timeout = 10 * time.Second
 	}
-	if a.log == nil {
-		a.log = slog.Default()
-	}
+	a.refusals = newRefusals(svc, o.TrustedProxies, a.log)
 	warnOfShortKeys(o.Keys, a.log)
 	return a
 }
@@ -109,7 +115,9 @@ func (a *api) handler(rt route) http.Handler {
 		body := &requestBody{ReadCloser: r.Body, ended: r.Body == http.NoBody}
 		r.Body = http.MaxBytesReader(w, body, rt.maxBody)
 		if err := a.serve(rt, w, r); err != nil {
-			a.problem(ctx, err).write(w)
+			p := a.problem(ctx, err)
+			a.refusals.report(r, rt.path, p)
+			p.write(w)
 		}
 		body.discardLeftover(w, r.ProtoMajor)
 	})

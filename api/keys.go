@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"boundary-app.org/realtime"
 )
 
 // keys are the digests of the API keys. Digests are compared, and all of them,
@@ -39,11 +42,14 @@ func newKeys(texts []string) keys {
 }
 
 // RequireKey hands next the requests that bring one of the keys, as calls of New's
-// handler do, and answers the others with a problem.
-func RequireKey(apiKeys []string, next http.Handler) http.Handler {
-	k := newKeys(apiKeys)
+// handler do. It answers the others with a problem, counts and logs them; their
+// path in the log is "guarded". Of the options only Keys, TrustedProxies and Log
+// count.
+func RequireKey(svc *realtime.Service, o Options, next http.Handler) http.Handler {
+	k, refused := newKeys(o.Keys), newRefusals(svc, o.TrustedProxies, cmp.Or(o.Log, slog.Default()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p := k.check(r.Header); p != nil {
+			refused.report(r, "guarded", p)
 			p.write(w)
 			return
 		}

@@ -15,6 +15,7 @@ type Set struct {
 	Connects        prometheus.Counter
 	Disconnects     *prometheus.CounterVec // by close code
 	Refusals        *prometheus.CounterVec // by reason
+	APIRefusals     *prometheus.CounterVec // calls of the HTTP API, by code
 	MessagesIn      prometheus.Counter     // messages and commands from clients
 	CommandErrors   *prometheus.CounterVec // commands that failed, by the code of the reply
 	MessagesOut     *prometheus.CounterVec // published messages, by route
@@ -46,12 +47,13 @@ func New(topics, subscriptions, revocations func() int) *Set {
 		Connects:        counter("connects_total", "Connections that were accepted."),
 		Disconnects:     vec("disconnects_total", "Connections that ended, by close code.", "code"),
 		Refusals:        vec("refusals_total", "Connection attempts that were refused, by reason.", "reason"),
+		APIRefusals:     vec("api_refusals_total", "Calls of the HTTP API that were refused, by code.", "code"),
 		MessagesIn:      counter("messages_received_total", "Messages and commands received from clients."),
 		CommandErrors:   vec("command_errors_total", "Commands of clients that failed, by the code of the reply.", "code"),
 		MessagesOut:     vec("messages_published_total", "Messages published, by kind of address.", "route"),
 		Deliveries:      counter("deliveries_total", "Messages handed to connections' sockets."),
 		Drops:           vec("drops_total", "Messages that did not reach a connection, by reason.", "reason"),
-		BacklogBytes:    gauge("backlog_bytes", "Octets that wait for sockets to become writable."),
+		BacklogBytes:    gauge("backlog_bytes", "Bytes that wait for sockets to become writable."),
 		Topics:          gaugeFunc("topics", "Topics with at least one subscriber.", topics),
 		Subscriptions:   gaugeFunc("subscriptions", "Subscriptions of connections to topics.", subscriptions),
 		Revocations:     gaugeFunc("revocations", "Revocations of tokens in force.", revocations),
@@ -64,7 +66,7 @@ func New(topics, subscriptions, revocations func() int) *Set {
 
 func (s *Set) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		s.Connections, s.Connects, s.Disconnects, s.Refusals, s.MessagesIn, s.CommandErrors, s.MessagesOut,
+		s.Connections, s.Connects, s.Disconnects, s.Refusals, s.APIRefusals, s.MessagesIn, s.CommandErrors, s.MessagesOut,
 		s.Deliveries, s.Drops, s.BacklogBytes, s.Topics, s.Subscriptions, s.Revocations, s.CallbackPanics, s.PublishSeconds, s.FanoutSeconds,
 		s.PublishFailures,
 	}

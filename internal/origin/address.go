@@ -43,6 +43,14 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return at
 }
 
+// AddressText writes an address for the log; one that is not valid is "unknown".
+func AddressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "unknown"
+	}
+	return a.String()
+}
+
 // NewProxies writes IPv4 networks that are written as networks of IPv6 as what they
 // are: addresses are compared in this form.
 func NewProxies(networks []netip.Prefix) (plain Proxies) {

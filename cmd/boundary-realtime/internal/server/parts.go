@@ -64,8 +64,9 @@ func (s *Server) install(cfg *config.Config, p parts) {
 		s.certificate.set(*p.certificate)
 	}
 	s.sockets.set(s.newSockets(cfg))
-	s.calls.set(api.New(s.svc, api.Options{Keys: p.apiKeys, Log: s.log}))
-	s.guarded.set(api.RequireKey(p.apiKeys, s.operations))
+	calls := api.Options{Keys: p.apiKeys, TrustedProxies: cfg.Access.TrustedProxies, Log: s.log}
+	s.calls.set(api.New(s.svc, calls))
+	s.guarded.set(api.RequireKey(s.svc, calls, s.operations))
 	s.apiDisabled.Store(len(p.apiKeys) == 0)
 }
 
