@@ -194,7 +194,7 @@ func (v *inspection) calls(slot int32, c *Conn) {
 	for _, m := range c.mail.queue {
 		size += len(m.data)
 	}
-	v.expect(c.mail.octets == size, "the call queue of slot %d counts %d bytes and has %d", slot, c.mail.octets, size)
+	v.expect(c.mail.size == size, "the call queue of slot %d counts %d bytes and has %d", slot, c.mail.size, size)
 }
 
 func (v *inspection) backlog(slot int32, b *backlog) {

@@ -37,7 +37,7 @@ func TestConsistencyCheckFinds(t *testing.T) {
 		{"rest of no connection", func(_ *Engine, c *Conn) { c.shard.rests[c] = []byte("x") }, "1 rests are kept, of which connections know 0"},
 		{"rest without bytes", func(_ *Engine, c *Conn) { c.flags |= flagRest | flagPaused }, "has a rest of 0 bytes"},
 		{"rest that is read past", func(_ *Engine, c *Conn) { c.flags |= flagRest; c.shard.rests[c] = []byte("x") }, "has a rest of 1 bytes"},
-		{"call queue", func(_ *Engine, c *Conn) { c.mail = &mailbox{octets: 3} }, "counts 3 bytes and has 0"},
+		{"call queue", func(_ *Engine, c *Conn) { c.mail = &mailbox{size: 3} }, "counts 3 bytes and has 0"},
 		{"written past the end", func(_ *Engine, c *Conn) { c.out = &backlog{off: 1, size: -1} }, "written past its end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

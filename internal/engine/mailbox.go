@@ -16,10 +16,10 @@ const (
 // mailbox is what waits for a connection's handler. It exists only while there
 // is something to do, and with it the goroutine that does it.
 type mailbox struct {
-	queue  []mail
-	octets int
-	full   bool          // the loop has been told to stop reading
-	room   chan struct{} // closed when it is full no more; for who waits in Receive
+	queue []mail
+	size  int
+	full  bool          // the loop has been told to stop reading
+	room  chan struct{} // closed when it is full no more; for who waits in Receive
 }
 
 // makeRoom wakes who waits in Receive.
@@ -53,8 +53,8 @@ func (c *Conn) deliver(m mail) (full bool) {
 	}
 	b := c.mail
 	b.queue = append(b.queue, m)
-	b.octets += len(m.data)
-	if len(b.queue) >= mailHigh || b.octets >= 2*c.shard.engine.cfg.MaxMessage {
+	b.size += len(m.data)
+	if len(b.queue) >= mailHigh || b.size >= 2*c.shard.engine.cfg.MaxMessage {
 		b.full = true
 	}
 	return b.full
@@ -75,7 +75,7 @@ func (c *Conn) postBehindMail(t task) {
 // discard drops the messages that wait. Called under c.mu.
 func (b *mailbox) discard() {
 	b.queue = slices.DeleteFunc(b.queue, func(m mail) bool { return m.then == nil && m.end == nil })
-	b.octets = 0
+	b.size = 0
 }
 
 // holdMail keeps the queue from being worked until releaseMail.
@@ -177,7 +177,7 @@ func (c *Conn) nextMail() (m mail, ok bool) {
 	m = b.queue[0]
 	b.queue[0] = mail{}
 	b.queue = b.queue[1:]
-	b.octets -= len(m.data)
+	b.size -= len(m.data)
 	if b.full && len(b.queue) <= mailLow {
 		b.full = false
 		b.makeRoom()

@@ -13,7 +13,7 @@ type owner bool
 
 const (
 	shared owner = false // the loop's: the next read overwrites it
-	owned  owner = true  // nobody else's until the connection is read again
+	owned  owner = true  // the connection's until it is read again
 )
 
 // keepRest keeps what is to be fed when the handler has caught up.

@@ -96,7 +96,10 @@ func (h hostile) run(t *testing.T) {
 	interval := time.Duration(float64(time.Second) * float64(h.cost) / (1000 * share))
 	for i := range clients {
 		c := p.connect(fmt.Sprint("hostile", i))
-		attacking.Go(func() { h.attack(ctx, t, c, interval) })
+		attacking.Go(func() {
+			<-time.After(interval * time.Duration(i) / clients) // not all at once
+			h.attack(ctx, t, c, interval)
+		})
 	}
 	beside := delays(t, neighbour, 20*time.Second)
 	cancel()

@@ -67,7 +67,7 @@ func (d *inflater) readStream(limit int) error {
 		d.out = d.out[:len(d.out)+n]
 		switch {
 		case len(d.out) > limit:
-			return &ProtocolError{CloseTooBig, fmt.Sprintf("inflated message over %d octets", limit)}
+			return &ProtocolError{CloseTooBig, fmt.Sprintf("inflated message over %d bytes", limit)}
 		case err == io.EOF:
 			return nil
 		case err != nil:
