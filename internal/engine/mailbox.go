@@ -160,7 +160,7 @@ func (c *Conn) prepare(m mail) ([]byte, error) {
 		op = socket.OpText
 	}
 	data, err := socket.Inflate(&e.reader, op, m.data)
-	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.cfg.Rate > 0 {
+	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.limits.Load().Rate > 0 {
 		c.shard.post(task{run: (*shard).charge, conn: c, arg: more})
 	}
 	return data, err

@@ -69,3 +69,21 @@ func TestNoRate(t *testing.T) {
 		t.Errorf("%d messages came, then %d", len(k.got), end.code)
 	}
 }
+
+// A rate that is set while the engine runs counts inflated bytes, too.
+func TestRateSetLater(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, nil)
+	k, client := collect(t, e, tcpPair, nil)
+	close(k.gate)
+	k.Open(nil)
+	limits := *e.limits.Load()
+	limits.Rate, limits.Burst = 1e-6, 1
+	e.SetLimits(limits)
+	do(k.shard, func() { k.credit = 1 })
+	_, _ = client.Write(compressed(strings.Repeat("x", 20<<10)))
+	within(t, "the inflated size is charged", func() (charged bool) {
+		do(k.shard, func() { charged = k.credit == 1-10 })
+		return charged
+	})
+}
