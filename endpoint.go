@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/origin"
@@ -114,8 +113,7 @@ func (e *endpoint) onMessage(c *Conn, text bool, data []byte) {
 }
 
 func (e *endpoint) onClose(c *Conn, code CloseCode, reason string) {
-	e.service.log.Debug("connection closed", "connection", c.ID(), "code", int(code),
-		"duration", time.Since(c.CreatedAt()).Round(time.Millisecond))
+	e.service.reportClose(c, code, reason)
 	if e.opts.OnClose != nil {
 		e.call("OnClose", func() { e.opts.OnClose(e.service.after, c, code, reason) })
 	}

@@ -186,7 +186,7 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 // peerClosed answers a close frame, or completes the handshake we began.
 func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
 	lags := s.lags(c)
-	c.retire(code, reason, false)
+	c.retireFor(ending{code, reason}, true, false)
 	if lags { // it will not read what it has left unread
 		s.drop(metrics.DropClosed, s.cut(c))
 	} else {
@@ -229,7 +229,7 @@ func (s *shard) doomWith(c *Conn, code uint16) {
 	s.slots[c.slot].fd = -1
 	if end, pending := s.ends[c]; pending { // it broke while the handler was behind
 		code = end.code
-		c.retire(end.code, end.reason, false)
+		c.retireFor(end.ending, !end.failed, false)
 	}
 	if c.state <= open {
 		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()

@@ -40,6 +40,7 @@ type Conn struct {
 
 	// guarded by mu; here for want of padding elsewhere
 	retired bool
+	byPeer  bool  // the peer ended it, by a close frame
 	refused uint8 // subscriptions of the client's own, for their number
 
 	// owned by the loop
@@ -152,6 +153,14 @@ func (c *Conn) Retired() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.retired
+}
+
+// EndedByPeer reports whether the connection has ended with a close frame of the
+// peer, which then chose the code and the reason.
+func (c *Conn) EndedByPeer() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byPeer
 }
 
 // Subscribe adds the connection to a topic. It returns false when it was
@@ -395,6 +404,11 @@ type ending struct {
 // retire takes the connection out of the index, once, and tells the handler, in
 // place of what waits for it with mute.
 func (c *Conn) retire(code uint16, reason string, mute bool) bool {
+	return c.retireFor(ending{code, reason}, false, mute)
+}
+
+// retireFor is retire, and says whether the peer ended the connection.
+func (c *Conn) retireFor(end ending, byPeer, mute bool) bool {
 	c.mu.Lock()
 	if c.retired {
 		c.mu.Unlock()
@@ -407,7 +421,7 @@ func (c *Conn) retire(code uint16, reason string, mute bool) bool {
 		}
 	}
 	e.subscriptions.Add(-int64(c.topicCount()))
-	c.retired = true
+	c.retired, c.byPeer = true, byPeer
 	if c.mail != nil {
 		c.mail.makeRoom()
 		if mute {
@@ -420,7 +434,7 @@ func (c *Conn) retire(code uint16, reason string, mute bool) bool {
 	e.count.Add(-1)
 	e.metrics.Connections.Dec()
 	c.shard.post(task{run: (*shard).retired, conn: c})
-	c.deliver(mail{end: &ending{code, reason}})
+	c.deliver(mail{end: &end})
 	return true
 }
 
