@@ -47,6 +47,9 @@ func TestDrain(t *testing.T) {
 
 	p.signal(syscall.SIGTERM)
 	p.stderr.wait(t, regexp.MustCompile(`"draining"`))
+	if text := p.stderr.String(); strings.Contains(text, "served for the delay") {
+		t.Errorf("without a delay the log says %s", text)
+	}
 	waitFor(t, func() bool { status, _ := call(t, "GET", public+"/ready", ""); return status == 503 })
 	if status, _ := call(t, "GET", public+"/health", ""); status != 200 {
 		t.Errorf("/health while draining: %d", status)

@@ -31,6 +31,13 @@ func (p *Problem) Error() string {
 	return text
 }
 
+// ofKey says of problems with the key what to do here, where the key is a setting
+// and not a header.
+var ofKey = map[string]string{
+	"missing_key": "an API key is missing; set REALTIME_API_KEY or REALTIME_API_KEY_FILE",
+	"invalid_key": "the API key is not one of this server; set REALTIME_API_KEY or REALTIME_API_KEY_FILE to one of its keys",
+}
+
 func readProblem(response *http.Response, answer []byte) error {
 	p := &Problem{Status: response.Status, Retry: response.Header.Get("Retry-After")}
 	var body struct{ Title, Code, Detail string }
@@ -38,7 +45,7 @@ func readProblem(response *http.Response, answer []byte) error {
 	case response.StatusCode/100 == 3:
 		p.Detail = "it is somewhere else; give the URL that it redirects to"
 	case json.Unmarshal(answer, &body) == nil:
-		p.Code, p.Detail = body.Code, cmp.Or(body.Detail, body.Title)
+		p.Code, p.Detail = body.Code, cmp.Or(ofKey[body.Code], body.Detail, body.Title)
 	case response.Header.Get("Content-Type") == "text/plain; charset=utf-8" && isLine(text):
 		p.Detail = text
 	}

@@ -20,7 +20,7 @@ func (s *Server) WriteBanner(w io.Writer) error {
 	}
 	url := s.public.url()
 	_, err = fmt.Fprintf(w, `
-  boundary-realtime in DEV MODE: not for production, anybody on this machine can get a token
+  boundary-realtime in DEV MODE: not for production, everyone on this machine can get a token
 
   Open this page (it is %s, with the role %s):
 

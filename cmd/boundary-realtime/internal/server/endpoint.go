@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
@@ -32,6 +35,14 @@ func listen(address string, opts edge.Options) (*endpoint, error) {
 		return nil, err
 	}
 	return newEndpoint(listener, opts), nil
+}
+
+// unlistened says which setting to change when its address cannot be listened on.
+func unlistened(setting string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; is another server running? Stop it, or set %s to another address", err, setting)
+	}
+	return fmt.Errorf("%w; set %s to another address", err, setting)
 }
 
 func newEndpoint(listener net.Listener, opts edge.Options) *endpoint {

@@ -118,7 +118,19 @@ func (r *reloader) reload(cause string) {
 	r.server.reloads.WithLabelValues(reloadTaken).Inc()
 	pending := config.Diff(wanted, next)
 	r.running, r.content = wanted, content
-	r.log.Info("the configuration was reloaded", "cause", cause, "changes", changes)
+	r.tell(cause, changes, pending)
+}
+
+// tell logs what a reload changed, and what waits for the next start.
+func (r *reloader) tell(cause string, changes, pending []string) {
+	switch {
+	case len(changes) > 0:
+		r.log.Info("the configuration was reloaded", "cause", cause, "changes", changes)
+	case len(pending) > 0:
+		r.log.Info("the configuration was reloaded; nothing changed that takes effect while the server runs", "cause", cause)
+	default:
+		r.log.Info("the configuration was reloaded; nothing changed", "cause", cause)
+	}
 	if len(pending) > 0 {
 		r.log.Warn("some settings changed that take effect at the next start only; until then the old values stay", "cause", cause, "settings", pending)
 	}

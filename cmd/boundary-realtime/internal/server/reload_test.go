@@ -232,6 +232,10 @@ func TestReloadOnSignalOnly(t *testing.T) {
 	if got := r.wants("was reloaded"); got.Cause != "a signal" || !slices.Equal(got.Changes, []string{"message_rate: 1000 -> 7"}) {
 		t.Errorf("the log says %+v", got)
 	}
+	r.asked <- syscall.SIGHUP
+	if got := r.wants("was reloaded"); !strings.HasSuffix(got.Msg, "; nothing changed") || strings.Contains(r.log.String(), "null") {
+		t.Errorf("without a change the log says %s", r.log.String())
+	}
 }
 
 // Kubernetes replaces all files of a volume by one symbolic link. New tokens and

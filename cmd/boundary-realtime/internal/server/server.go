@@ -75,7 +75,7 @@ func (s *Server) build() error {
 		return nil
 	}
 	if s.admin, err = listen(s.cfg.Listener.Admin, bounds); err != nil {
-		return err
+		return unlistened("admin_listen", err)
 	}
 	s.admin.handle(s.adminHandler())
 	return nil
@@ -87,7 +87,7 @@ func (s *Server) listenPublic(bounds edge.Options) (err error) {
 		bounds.Proxies = origin.NewProxies(s.cfg.Access.TrustedProxies)
 	}
 	if s.public, err = listen(l.Public, bounds); err != nil {
-		return err
+		return unlistened("listen", err)
 	}
 	if l.TLSCertFile != "" {
 		s.public.secure(&s.certificate)
@@ -139,7 +139,7 @@ func (s *Server) announce() {
 	s.log.Info("listening", attrs...)
 	s.warnOfDisabledAPI()
 	if s.dev != nil {
-		s.log.Warn("dev mode: anybody on this machine can get a token; not for production")
+		s.log.Warn("dev mode: everyone on this machine can get a token; not for production")
 	}
 }
 
@@ -151,8 +151,11 @@ func (s *Server) warnOfDisabledAPI() {
 
 func (s *Server) drain() {
 	times := s.cfg.Times
-	s.log.Info("draining", "connections", s.svc.ConnectionCount(), "delay", times.DrainDelay, "window", times.Drain,
-		"hint", "/ready is red; everything is served for the delay, then connections are closed over the window; a second signal ends the process at once")
+	hint := "/ready is red; connections are closed over the window; a second signal ends the process at once"
+	if times.DrainDelay > 0 {
+		hint = "/ready is red; everything is served for the delay, then connections are closed over the window; a second signal ends the process at once"
+	}
+	s.log.Info("draining", "connections", s.svc.ConnectionCount(), "delay", times.DrainDelay, "window", times.Drain, "hint", hint)
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), times.DrainDelay+max(times.Drain, leastDrain))
 	defer cancel()

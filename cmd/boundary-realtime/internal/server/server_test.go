@@ -356,6 +356,9 @@ func TestAddressInUse(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "start: listen tcp "+taken.Addr().String()) {
 		t.Errorf("new: %v, want the address that is in use", err)
 	}
+	if want := "is another server running? Stop it, or set admin_listen to another address"; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("new: %v, want %q", err, want)
+	}
 }
 
 func TestListenerThatFails(t *testing.T) {
