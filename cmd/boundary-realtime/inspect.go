@@ -64,11 +64,8 @@ func (c *inspectCommand) token(p *program) (string, error) {
 }
 
 func readToken(file string) (string, error) {
-	token, err := config.ReadSecret(file)
-	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
-	}
-	return string(token), nil
+	token, err := config.ReadSecret("--token-file", file)
+	return string(token), err
 }
 
 func (p *program) printIndented(name string, data json.RawMessage) error {
@@ -125,7 +122,7 @@ func (p *program) verify(ctx context.Context, cfg *config.Config, token string) 
 		return err
 	}
 	if !config.HasKey(options) {
-		_, err = fmt.Fprintln(p.stdout, "NOT VERIFIED: no key is configured, so anybody can have written this")
+		_, err = fmt.Fprintln(p.stdout, "NOT VERIFIED: no key is configured, so anyone can have written this")
 		return err
 	}
 	logged := cfg.Log

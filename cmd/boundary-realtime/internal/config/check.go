@@ -23,7 +23,20 @@ func (c *Config) Check() error {
 		problems.add("backlog (%v) is less than message_size (%v): no message of that size could wait",
 			size{&c.Limits.Backlog}, size{&c.Limits.MessageSize})
 	}
+	c.locate(problems)
 	return problems.err()
+}
+
+// locate puts the place in the file before the problems with settings that stand
+// there. Each begins with the name of its setting.
+func (c *Config) locate(problems Problems) {
+	for i, problem := range problems {
+		name := problem
+		if end := strings.IndexAny(problem, ": "); end >= 0 {
+			name = problem[:end]
+		}
+		problems[i] = c.places[name] + problem
+	}
 }
 
 func (c *Config) checkKeys(problems *Problems) {

@@ -111,6 +111,24 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A problem with a setting of the file names the line, unless a stronger source
+// has replaced it.
+func TestCheckNamesTheLine(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "jwt_hmac_secret: "+longSecret+"\n\napi_key: short\nallowed_origins: [ '*' ]\nbacklog: 1KiB\n")
+	places := []string{path + ":3: api_key: key 1 of 1", path + ":4: allowed_origins: ", path + ":5: backlog (1KiB) is less than"}
+	err := mustLoad(t, Sources{File: path}).Check()
+	for _, want := range places {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("check: %v, want %q", err, want)
+		}
+	}
+	err = mustLoad(t, Sources{File: path, Environ: []string{"REALTIME_API_KEY=short"}}).Check()
+	if err == nil || strings.Contains(err.Error(), ":3: ") || !strings.Contains(err.Error(), "\n  api_key: ") && !strings.Contains(err.Error(), ": api_key: ") {
+		t.Errorf("check: %v, want no line of the file for a key of the environment", err)
+	}
+}
+
 // certificatePair makes a certificate and its private key, as PEM.
 func certificatePair(t *testing.T) (certificate, private string) {
 	t.Helper()

@@ -25,6 +25,7 @@ type Config struct {
 	Compression bool
 
 	origins map[string]string // of each setting: where its value came from
+	places  map[string]string // of each setting: where it stands in the file, if there
 	file    string            // of the settings; empty: none
 	loaded  digest            // of what the file held
 }
@@ -78,8 +79,8 @@ type Access struct {
 // Limits bound what connections may use.
 type Limits struct {
 	HeaderSize   int     // bytes
-	MessageSize  int     // octets
-	Backlog      int     // octets
+	MessageSize  int     // bytes
+	Backlog      int     // bytes
 	Topics       int     // subscriptions
 	MessageRate  float64 // a second; 0: any number
 	MessageBurst int

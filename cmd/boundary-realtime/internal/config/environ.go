@@ -7,7 +7,7 @@ import (
 )
 
 // injected matches what Kubernetes puts into the environment of every pod for a
-// service called realtime, or realtime-something. It is nobody's mistake.
+// service called realtime, or realtime-something. It is no mistake of the user.
 var injected = regexp.MustCompile(`^REALTIME_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)$`)
 
 func ignored(name, text string) bool {
@@ -26,7 +26,7 @@ func readEnviron(environ []string, problems *Problems) (entries []entry, file st
 		s, known := findSetting(strings.ToLower(strings.TrimPrefix(name, envPrefix)))
 		switch {
 		case known && name == s.env():
-			entries = append(entries, entry{s, name, text})
+			entries = append(entries, entry{setting: s, label: name, text: text})
 		case name == EnvConfig:
 			file = text
 		case name == EnvAPIURL, name == EnvURL, name == EnvToken, ignored(name, text):

@@ -1,17 +1,20 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds what is read of a configuration file, in octets.
+// maxFile bounds what is read of a configuration file, in bytes.
 const maxFile = 1 << 20
 
 func readEntries(path string, data []byte, err error, problems *Problems) []entry {
@@ -36,7 +39,7 @@ func readLimited(path string, limit int64) ([]byte, error) {
 		return nil, cause(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("longer than %d octets", limit)
+		return nil, fmt.Errorf("longer than %d bytes", limit)
 	}
 	return data, nil
 }
@@ -65,7 +68,8 @@ func parseFile(path string, data []byte, problems *Problems) (entries []entry) {
 			problems.add("%s: there is no such setting%s", label, suggestion(key.Value, names()))
 			continue
 		}
-		label = fmt.Sprintf("%s:%d: %s", path, key.Line, s.name)
+		place := fmt.Sprintf("%s:%d: ", path, key.Line)
+		label = place + s.name
 		if line := lines[s.name]; line != 0 {
 			problems.add("%s: it is given in line %d already", label, line)
 			continue
@@ -76,7 +80,7 @@ func parseFile(path string, data []byte, problems *Problems) (entries []entry) {
 			problems.add("%s: %v", label, err)
 			continue
 		}
-		entries = append(entries, entry{s, label, text})
+		entries = append(entries, entry{s, label, text, place})
 	}
 	return entries
 }
@@ -89,7 +93,7 @@ func parseMapping(data []byte) ([]*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil // nothing but comments
 	case err != nil:
-		return nil, err
+		return nil, withLine(err, data)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one document; write one")
@@ -102,6 +106,25 @@ func parseMapping(data []byte) ([]*yaml.Node, error) {
 		return nil, errors.New("not a mapping; write one setting a line, such as listen: 127.0.0.1:8080")
 	}
 	return root.Content, nil
+}
+
+// withLine adds the line to an error of the YAML library that has none: it leaves
+// out the first, and that of a character which may not stand in a file.
+func withLine(err error, data []byte) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if strings.HasPrefix(text, "line ") {
+		return err
+	}
+	before := data[:0]
+	if i := bytes.IndexFunc(data, isForeign); i >= 0 {
+		before = data[:i]
+	}
+	return fmt.Errorf("yaml: line %d: %s", 1+bytes.Count(before, []byte("\n")), text)
+}
+
+// isForeign reports whether YAML has no place for a character.
+func isForeign(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) && !strings.ContainsRune("\t\r\n\u0085", r)
 }
 
 // nodeText returns the value as it would be written in a variable.

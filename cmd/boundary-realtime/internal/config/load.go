@@ -39,6 +39,7 @@ type entry struct {
 	setting setting
 	label   string // the setting as that source calls it
 	text    string
+	place   string // in the file, as "realtime.yaml:3: "; empty in other sources
 }
 
 // Load reads the settings from all sources. It reads the YAML file but no file
@@ -68,7 +69,7 @@ func Load(from Sources) (*Config, error) {
 func presets() (entries []entry) {
 	for _, s := range settings {
 		if s.preset != "" {
-			entries = append(entries, entry{s, s.name, s.preset})
+			entries = append(entries, entry{setting: s, label: s.name, text: s.preset})
 		}
 	}
 	return entries
@@ -77,19 +78,22 @@ func presets() (entries []entry) {
 func flagEntries(flags map[string]string) (entries []entry) {
 	for _, s := range settings {
 		if text, given := flags[s.name]; given {
-			entries = append(entries, entry{s, "--" + s.flag(), text})
+			entries = append(entries, entry{setting: s, label: "--" + s.flag(), text: text})
 		}
 	}
 	return entries
 }
 
 func (c *Config) apply(origin string, entries []entry, problems *Problems) {
+	if c.places == nil {
+		c.places = map[string]string{}
+	}
 	for _, e := range entries {
 		if err := e.setting.field(c).set(e.text); err != nil {
 			problems.add("%s: %v", e.label, err)
 			continue
 		}
-		c.origins[e.setting.name] = origin
+		c.origins[e.setting.name], c.places[e.setting.name] = origin, e.place
 	}
 	c.displaceRivals(entries)
 }
@@ -120,4 +124,5 @@ func (c *Config) displaceRivals(entries []entry) {
 func (c *Config) unset(s setting) {
 	_ = s.field(c).set("") // texts take any
 	delete(c.origins, s.name)
+	delete(c.places, s.name)
 }

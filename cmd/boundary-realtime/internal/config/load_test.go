@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 		Times:  Times{PingInterval: 25 * time.Second, PongTimeout: 10 * time.Second, ExpiryGrace: 25 * time.Second, DrainDelay: 5 * time.Second, Drain: 30 * time.Second, Reload: 2 * time.Second},
 		Log:    Log{Format: LogAuto},
 	}
-	c.origins = nil
+	c.origins, c.places = nil, nil
 	if diff := cmp.Diff(want, c, cmp.AllowUnexported(Config{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
@@ -179,6 +179,9 @@ func TestWhatIsWrong(t *testing.T) {
 		{name: "nested list", file: "required_roles: [[a]]\n", want: []string{":1: required_roles", "plain texts"}},
 		{name: "not a mapping", file: "- drain\n", want: []string{"not a mapping"}},
 		{name: "two documents", file: "drain: 1s\n---\ndrain: 2s\n", want: []string{"more than one document"}},
+		{name: "not YAML in the first line", file: "a: b: c\n", want: []string{"yaml: line 1: mapping values are not allowed"}},
+		{name: "a control character", file: "drain: 1s\n\n\ndrain: \x01\n", want: []string{"yaml: line 4: control characters"}},
+		{name: "not UTF-8", file: "drain: 1s\npong_timeout: \xff\n", want: []string{"yaml: line 2: "}},
 		{name: "not YAML", file: "drain: [\n", want: []string{"yaml: line"}},
 		{name: "duration", env: []string{"REALTIME_DRAIN=5"}, want: []string{`REALTIME_DRAIN: "5" is not a duration; write it as 25s`}},
 		{name: "negative duration", flag: map[string]string{"ping_interval": "-1s"}, want: []string{"--ping-interval", "out of range; use 0s to 24h0m0s"}},
@@ -225,7 +228,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		t.Errorf("load: %v", err)
 	}
 	_, err = Load(Sources{File: "/dev/zero"})
-	if err == nil || !strings.Contains(err.Error(), "longer than 1048576 octets") {
+	if err == nil || !strings.Contains(err.Error(), "longer than 1048576 bytes") {
 		t.Errorf("load of an endless file: %v", err)
 	}
 }

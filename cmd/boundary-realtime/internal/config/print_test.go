@@ -92,8 +92,8 @@ func TestReferenceIsAFile(t *testing.T) {
 		}
 	}
 	got, want := mustLoad(t, Sources{File: writeFile(t, full.String())}), mustLoad(t, Sources{})
-	got.origins, got.file, got.loaded = nil, "", digest{}
-	want.origins = nil
+	got.origins, got.places, got.file, got.loaded = nil, nil, "", digest{}
+	want.origins, want.places = nil, nil
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Config{})); diff != "" {
 		t.Errorf("the reference's values (-defaults +got):\n%s", diff)
 	}

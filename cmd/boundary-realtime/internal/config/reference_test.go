@@ -18,6 +18,6 @@ func TestReferenceIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(documented) != out.String() {
-		t.Error("docs/boundary-realtime.yaml is not what `boundary-realtime check-config --reference` prints; write it anew")
+		t.Error("docs/boundary-realtime.yaml is not what `boundary-realtime check-config --reference` prints; write it again")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-const maxSecretFile = 64 << 10 // octets
+const maxSecretFile = 64 << 10 // bytes
 
 // HMACSecret returns the secret that verifies tokens, from its setting or its
 // file; empty when neither is set.
@@ -48,23 +48,20 @@ func oneSecret(name string, given Secret, file string) (Secret, error) {
 	case file == "":
 		return given, nil
 	}
-	secret, err := ReadSecret(file)
-	if err != nil {
-		return "", &fileError{name + "_file", file, err}
-	}
-	return secret, nil
+	return ReadSecret(name+"_file", file)
 }
 
-// ReadSecret returns the content of a file without the line end that editors
-// put at its end. An error does not name the path.
-func ReadSecret(path string) (Secret, error) {
+// ReadSecret returns the content of the file that a setting or a flag names,
+// without the line end that editors put at its end. An error names the setting,
+// and the path unless it may be the secret itself.
+func ReadSecret(setting, path string) (Secret, error) {
 	data, err := readLimited(path, maxSecretFile)
 	if err != nil {
-		return "", err
+		return "", &fileError{setting, path, err}
 	}
 	secret := strings.TrimRight(string(data), "\r\n")
 	if secret == "" {
-		return "", errors.New("the file is empty")
+		return "", &fileError{setting, path, errors.New("the file is empty")}
 	}
 	return Secret(secret), nil
 }
