@@ -94,6 +94,11 @@ func TestCallsRefuse(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr, "the server is not in dev mode") || !strings.Contains(stderr, "serve --dev") {
 		t.Errorf("without dev mode: %d %q", code, stderr)
 	}
+	_, public, _ := serve(t, "REALTIME_DEV=1")
+	code, _, stderr = run(t, nil, "", "token", "mint", "--dev", "--sub=u1", "--role=", "--api="+public)
+	if code != 1 || !strings.Contains(stderr, "400 Bad Request") || strings.Contains(stderr, "dev mode") {
+		t.Errorf("a role without a name: %d %q", code, stderr)
+	}
 	code, _, stderr = run(t, nil, "", "topics", "--api=http://example.invalid")
 	if code != 2 || !strings.Contains(stderr, "no API key: set REALTIME_API_KEY") {
 		t.Errorf("another machine without a key: %d %q", code, stderr)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -13,6 +14,7 @@ import (
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/apiclient"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
+	"boundary-app.org/realtime/wire"
 )
 
 type tokenCommand struct {
@@ -49,6 +51,9 @@ func (c *mintCommand) Run(ctx context.Context, p *program) error {
 }
 
 func (c *mintCommand) token(ctx context.Context, p *program) (string, error) {
+	if err := checkPatterns(c.Topic); err != nil {
+		return "", err
+	}
 	cfg, err := p.load(c.Config)
 	if err != nil {
 		return "", err
@@ -65,6 +70,23 @@ func (c *mintCommand) token(ctx context.Context, p *program) (string, error) {
 		return "", err
 	}
 	return c.sign(ctx, cfg, secret, claims)
+}
+
+// checkPatterns refuses patterns that cover no topic.
+func checkPatterns(patterns []string) error {
+	for _, pattern := range patterns {
+		if pattern == "*" {
+			continue
+		}
+		beginning, all := strings.CutSuffix(pattern, "*")
+		if all {
+			beginning += "x" // as a topic that it covers would go on
+		}
+		if err := wire.CheckTopic(beginning); err != nil {
+			return wrongUsage(`--topic %q covers no topic; write a topic such as order:123, or its beginning and "*": order:* (%w)`, pattern, err)
+		}
+	}
+	return nil
 }
 
 // devToken asks a server in dev mode, which signs with a secret of its own.
@@ -133,10 +155,7 @@ func signingMethod(cfg config.JWT) (*jwt.SigningMethodHMAC, error) {
 
 func (c *mintCommand) secret(cfg *config.Config) (secret config.Secret, err error) {
 	if c.SecretFile != "" {
-		if secret, err = config.ReadSecret(c.SecretFile); err != nil {
-			err = fmt.Errorf("--secret-file: %w", err)
-		}
-		return secret, err
+		return config.ReadSecret("--secret-file", c.SecretFile)
 	}
 	if secret, err = cfg.HMACSecret(); err == nil && secret == "" {
 		err = wrongUsage("no secret to sign with: set REALTIME_JWT_HMAC_SECRET or REALTIME_JWT_HMAC_SECRET_FILE, or give --secret-file")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
@@ -40,7 +41,11 @@ func DevSession(ctx context.Context, base string, asked Asked) (s Session, err e
 		return s, err
 	}
 	answer, err := New(base, "").Call(ctx, http.MethodPost, "/dev/session", body)
-	if problem, ok := errors.AsType[*Problem](err); ok {
+	problem, refused := errors.AsType[*Problem](err)
+	if refused && problem.Code == "" && strings.HasPrefix(problem.Status, "400 ") {
+		return s, problem // it is in dev mode, and refuses what was asked for
+	}
+	if refused {
 		return s, fmt.Errorf("%w, or did not give a session: %w", ErrNotDev, problem)
 	}
 	if err != nil {
