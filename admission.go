@@ -47,7 +47,7 @@ func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
 	if err := e.service.engine.CheckLimits(a.address, ""); err != nil {
 		return a, limitRefusal(err)
 	}
-	token, follows, why := e.credential(r)
+	token, follows, why := e.credential(r, handshake.Protocol != "")
 	if why == nil && !follows {
 		a.id, why = e.identify(r.Context(), token)
 	}
@@ -77,8 +77,9 @@ func (e *endpoint) checkHandshake(r *http.Request) (socket.Handshake, *refusal) 
 }
 
 // credential finds the token. It reports that the token follows, as the first
-// message, when the request has none and need not have one.
-func (e *endpoint) credential(r *http.Request) (token string, follows bool, why *refusal) {
+// message, when the request has none and need not have one. Typed says that the
+// client speaks the subprotocol.
+func (e *endpoint) credential(r *http.Request, typed bool) (token string, follows bool, why *refusal) {
 	if e.service.draining.Load() {
 		return "", false, drainedRequest()
 	}
@@ -93,7 +94,7 @@ func (e *endpoint) credential(r *http.Request) (token string, follows bool, why 
 	case !present && e.counts(TokenInSubprotocol) && offersTokenAlone(r):
 		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, tokenAlone)
 	case !present && !e.opts.TokenInMessage:
-		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, e.missingToken())
+		return "", false, e.missingToken(typed)
 	}
 	return token, !present, nil
 }
@@ -122,15 +123,32 @@ func (e *endpoint) counts(source TokenSource) bool {
 	return len(e.opts.TokenSources) == 0 || slices.Contains(e.opts.TokenSources, source)
 }
 
-// missingToken says where a token belongs.
-func (e *endpoint) missingToken() string {
+// missingToken says where a token belongs. Plain clients know the text for the
+// query as it is; others, and the log, learn the other places too.
+func (e *endpoint) missingToken(typed bool) *refusal {
+	text, places := "Missing token: send the header Authorization: Bearer <token>", ""
 	switch {
 	case e.counts(TokenInQuery):
-		return "Missing " + e.opts.TokenParam + " query parameter"
+		text, places = "Missing "+e.opts.TokenParam+" query parameter", e.otherPlaces()
 	case e.counts(TokenInSubprotocol):
-		return "Missing token: offer the subprotocols boundary.realtime.v1, bearer.<token>"
+		text = "Missing token: offer the subprotocols boundary.realtime.v1, bearer.<token>"
 	}
-	return "Missing token: send the header Authorization: Bearer <token>"
+	told := text
+	if typed {
+		told += places
+	}
+	return refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, told).because(text + places)
+}
+
+// otherPlaces names the places of a token beside the query.
+func (e *endpoint) otherPlaces() (text string) {
+	if e.counts(TokenInHeader) {
+		text += ", or header Authorization: Bearer <token>"
+	}
+	if e.counts(TokenInSubprotocol) {
+		text += ", or subprotocol bearer.<token>"
+	}
+	return text
 }
 
 // identify verifies a token. The texts of a refusal never hold it.

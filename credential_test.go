@@ -8,6 +8,7 @@ import (
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/auth"
+	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -46,6 +47,27 @@ func TestPlainRequestWithoutToken(t *testing.T) {
 	status, _, text := ask(t, h, httptest.NewRequest(http.MethodGet, "/ws", nil))
 	if status != 400 || text != "Missing token query parameter" {
 		t.Errorf("%d %q", status, text)
+	}
+}
+
+// A client of the subprotocol learns all places that count.
+func TestTypedRequestWithoutToken(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	for _, c := range []struct {
+		sources []realtime.TokenSource
+		want    string
+	}{
+		{nil, "Missing token query parameter, or header Authorization: Bearer <token>, or subprotocol bearer.<token>"},
+		{[]realtime.TokenSource{realtime.TokenInQuery, realtime.TokenInSubprotocol}, "Missing token query parameter, or subprotocol bearer.<token>"},
+		{[]realtime.TokenSource{realtime.TokenInQuery}, "Missing token query parameter"},
+	} {
+		client := dialPipe(t, svc.Handler(realtime.HandlerOptions{TokenSources: c.sources}), upgrading("/", "Sec-Websocket-Protocol", wire.Subprotocol))
+		event := client.next()
+		if event.Kind != socket.Close || event.Code != uint16(wire.CloseBadRequest) || string(event.Data) != c.want {
+			t.Errorf("%v: kind %d, code %d %q, want %q", c.sources, event.Kind, event.Code, event.Data, c.want)
+		}
+		_ = client.Conn.Close()
 	}
 }
 

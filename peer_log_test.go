@@ -80,7 +80,7 @@ var refusedRequests = []struct {
 			"detail": "if its pages may connect, list it in allowed_origins (AllowedOrigins)",
 		},
 	},
-	{"no token", nil, nil, 400, 4501, map[string]any{"reason": "missing", "detail": "Missing token query parameter"}},
+	{"no token", nil, nil, 400, 4501, map[string]any{"reason": "missing", "detail": "Missing token query parameter, or header Authorization: Bearer <token>, or subprotocol bearer.<token>"}},
 	{"two tokens", user("u1"), []string{"Authorization", "Bearer x"}, 400, 4501, map[string]any{"reason": "two_credentials"}},
 	{"exp is no date", claims{"sub": "u1", "exp": "soon"}, nil, 401, 4500, map[string]any{"reason": "claims_exp"}},
 	{"no user", claims{"name": "u1"}, nil, 401, 4500, map[string]any{"reason": "subject"}},
