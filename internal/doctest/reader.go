@@ -64,6 +64,7 @@ func (r *reader) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + home,
+		"TMPDIR=" + r.t.TempDir(),
 		"GOPATH=" + filepath.Join(home, "go"),
 		"GOCACHE=" + goEnv(r.t, "GOCACHE"),
 		"GOMODCACHE=" + goEnv(r.t, "GOMODCACHE"),
