@@ -62,6 +62,14 @@ func TestCallsRefuse(t *testing.T) {
 		want string
 	}{
 		{[]string{"disconnect"}, "<to>"},
+		{[]string{"send"}, "boundary-realtime: missing: <to> (--help"},
+		{[]string{"send", "user", "u1", "--type"}, "--type needs a value"},
+		{[]string{"tail", "--for"}, "--for needs a value"},
+		{[]string{"tail", "--for=soon"}, `--for: "soon" is not a duration; write it as 25s`},
+		{[]string{"tail", "--count=x"}, `--count: "x" is not a whole number`},
+		{[]string{"disconnect", "user", "u1", "--code=99999999999999999999"}, `--code: "99999999999999999999" is not a whole number, or too large`},
+		{[]string{"token", "mint", "--sub=u1", "--claim=x"}, `--claim: "x" is not NAME=JSON`},
+		{[]string{"nonsense"}, "unexpected word nonsense"},
 		{[]string{"disconnect", "users", "u1"}, "must be one of user, role, topic, connection and everyone"},
 		{[]string{"disconnect", "user"}, "say which user"},
 		{[]string{"disconnect", "user", ""}, "say which user"},
@@ -89,6 +97,9 @@ func TestCallsRefuse(t *testing.T) {
 		if code != 1 || !strings.Contains(stderr, "no answer from http://127.0.0.1:1") || !strings.Contains(stderr, "is the server running?") {
 			t.Errorf("%q without a server: %d %q", args, code, stderr)
 		}
+	}
+	if p := start(t, nil, "help", "send"); p.exit() != 0 || !strings.Contains(p.stdout.String(), "Usage: boundary-realtime send") {
+		t.Errorf("help send: %q %q", p.stdout.String(), p.stderr.String())
 	}
 	code, _, stderr := run(t, nil, "", "token", "mint", "--dev", "--sub=u1", "--api="+url)
 	if code != 1 || !strings.Contains(stderr, "the server is not in dev mode") || !strings.Contains(stderr, "serve --dev") {

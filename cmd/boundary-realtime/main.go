@@ -89,6 +89,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(err)
 	}
+	if len(args) > 0 && args[0] == "help" { // as other programs have it
+		args = append(args[1:len(args):len(args)], "--help")
+	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		return p.fail(&usageError{err})
@@ -97,17 +100,6 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return p.fail(err)
 	}
 	return 0
-}
-
-// usageError is a mistake in the command line.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() + " (--help shows what there is)" }
-
-func (e *usageError) Unwrap() error { return e.err }
-
-func wrongUsage(format string, args ...any) error {
-	return &usageError{fmt.Errorf(format, args...)}
 }
 
 func (p *program) fail(err error) int {
@@ -135,7 +127,7 @@ func (p *program) lookup(name string) string {
 	return ""
 }
 
-// maxInput bounds what is read from standard input, in octets.
+// maxInput bounds what is read from standard input, in bytes.
 const maxInput = 64 << 20
 
 func (p *program) readInput() ([]byte, error) {
@@ -144,7 +136,7 @@ func (p *program) readInput() ([]byte, error) {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}
 	if len(data) > maxInput {
-		return nil, fmt.Errorf("read standard input: longer than %d octets", maxInput)
+		return nil, fmt.Errorf("read standard input: longer than %d bytes", maxInput)
 	}
 	return data, nil
 }

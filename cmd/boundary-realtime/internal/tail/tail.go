@@ -89,7 +89,7 @@ type client struct {
 
 const (
 	dialTimeout = 10 * time.Second
-	maxMessage  = 64 << 20 // octets; the server has its own, lower limit
+	maxMessage  = 64 << 20 // bytes; the server has its own, lower limit
 )
 
 // session connects and prints until the connection ends. It never returns nil.
@@ -132,6 +132,9 @@ func (c *client) dial(ctx context.Context) error {
 	}
 	if response != nil && response.StatusCode < 500 {
 		return fmt.Errorf("cannot connect: %w%s", withoutURL(err), answer(response))
+	}
+	if response == nil {
+		return &loss{code: 1006, err: fmt.Errorf("cannot connect: %w; is the server running? --url or REALTIME_URL says where it is", withoutURL(err))}
 	}
 	return &loss{code: 1006, err: fmt.Errorf("cannot connect: %w", withoutURL(err))}
 }

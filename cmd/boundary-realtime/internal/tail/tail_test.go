@@ -233,7 +233,7 @@ func TestFirstAttemptMayFail(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	said := writerFunc(func(text []byte) (int, error) {
-		if !strings.HasPrefix(string(text), "cannot connect: dial tcp 127.0.0.1:1:") || strings.Contains(string(text), "hidden") {
+		if !strings.HasPrefix(string(text), "cannot connect: dial tcp 127.0.0.1:1:") || !strings.Contains(string(text), "is the server running?") || strings.Contains(string(text), "hidden") {
 			t.Errorf("said %q", text)
 		}
 		cancel()
