@@ -16,7 +16,7 @@ import (
 
 const (
 	refreshEvery = 5 * time.Minute
-	coolDown     = 30 * time.Second // between fetches for unknown key ids
+	coolDown     = 30 * time.Second // between fetches for unknown keys
 	firstRetry   = time.Second      // doubles up to coolDown
 	fetchTimeout = 2 * time.Second
 	maxKeySet    = 64 << 10 // bytes
@@ -126,10 +126,11 @@ func (s *jwks) close() {
 }
 
 // keys returns the keys that a token may be signed with. It waits for a fetch where
-// there is no set yet, or none that knows the kid. A kid is refused only after a fetch
-// that began since the token came; until then it may have been published a moment ago.
+// there is no set yet, or none with a key of that id and kind. Such a token is refused
+// only after a fetch that began since it came; until then its key may have been
+// published a moment ago.
 func (s *jwks) keys(ctx context.Context, h header) ([]*key, error) {
-	if set := s.set.Load(); set.knows(h.kid) {
+	if set := s.set.Load(); set.knows(h.kid, h.alg) {
 		return set.choose(h.kid, h.alg)
 	}
 	came := time.Now()
@@ -137,7 +138,7 @@ func (s *jwks) keys(ctx context.Context, h header) ([]*key, error) {
 		return nil, err
 	}
 	looked := s.lookedSince(came) // before the set, which may be replaced meanwhile
-	if set := s.set.Load(); looked || set.knows(h.kid) {
+	if set := s.set.Load(); looked || set.knows(h.kid, h.alg) {
 		return set.choose(h.kid, h.alg)
 	}
 	return nil, s.unavailable()
@@ -158,7 +159,7 @@ func (s *jwks) unavailable() error {
 	}
 	return &UnavailableError{
 		RetryAfter: max(0, time.Until(s.started.Add(coolDown))),
-		Err:        detail{fmt.Errorf("no key has the token's kid, and the key set was fetched less than %v ago", coolDown)},
+		Err:        detail{fmt.Errorf("no key fits kid and alg of the token, and the key set was fetched less than %v ago", coolDown)},
 	}
 }
 

@@ -27,9 +27,10 @@ type Options struct {
 	PublicKey []byte
 	// JWKSURL is where the issuer publishes its key set: https, or http on
 	// loopback (see AllowHTTP). It is fetched in the background, at most 64 KiB within 2 s
-	// without redirects, every 5 minutes, and for a kid it does not know, but
-	// then at most once in 30 s: in the meantime an unknown kid is ErrUnavailable.
-	// A fetch that fails changes nothing. Keys are looked up by kid and algorithm, and
+	// without redirects, every 5 minutes, and for a token whose key it does not know,
+	// but then at most once in 30 s: in the meantime such a token is ErrUnavailable. A
+	// key is not known where none with the token's kid (for a token without kid: none at
+	// all) is of the kind that its alg needs: RSA, EC or OKP. A fetch that fails changes nothing. Keys are looked up by kid and algorithm, and
 	// up to 4 that have both in common are tried; a token without kid is for the one
 	// key that has its algorithm. Symmetric and private keys in the set are ignored,
 	// the latter with an error in the log.
@@ -140,7 +141,7 @@ func (j *JWT) checkAlgorithm(alg string) error {
 // ErrUnauthorized and is an Error, or matches ErrUnavailable, or wraps the
 // error of ctx.
 //
-// It takes microseconds, unless the token names a key that the key set does not
+// It takes microseconds, unless the token asks for a key that the key set does not
 // hold: then it may wait for a fetch, 2 s at most.
 func (j *JWT) Verify(ctx context.Context, token string) (*Identity, error) {
 	s, err := split(token)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -58,6 +59,20 @@ func signingMethod(alg string) jwt.SigningMethod {
 		return jwt.GetSigningMethod(alg)
 	}
 	return nil
+}
+
+// kindOf returns the kind of key that an algorithm needs: RS256 and PS512 are both for
+// RSA keys (RFC 7518, section 6.1).
+func kindOf(alg string) jwkset.KTY {
+	switch {
+	case isHMAC(alg):
+		return jwkset.KtyOct
+	case isRSA(alg):
+		return jwkset.KtyRSA
+	case usualName(alg) == "EdDSA":
+		return jwkset.KtyOKP
+	}
+	return jwkset.KtyEC
 }
 
 func isHMAC(alg string) bool { return alg == "HS256" || alg == "HS384" || alg == "HS512" }

@@ -96,10 +96,18 @@ func (s *keySet) find(kid, alg string) (found []*key) {
 	return found
 }
 
-// knows reports whether the set has a key with this id, or none is asked for. A
-// nil set knows nothing.
-func (s *keySet) knows(kid string) bool {
-	return s != nil && (kid == "" || slices.ContainsFunc(s.keys, func(k *key) bool { return k.id == kid }))
+// knows reports whether the set has a key of the kind that alg needs, with this id, or
+// any where kid is empty. If not, such a key may have been published since the set was
+// fetched. A nil set knows nothing.
+func (s *keySet) knows(kid, alg string) bool {
+	return s != nil && slices.ContainsFunc(s.keys, func(k *key) bool {
+		return (kid == "" || k.id == kid) && kindOf(k.method.Alg()) == kindOf(alg)
+	})
+}
+
+// has reports whether the set has a key with this id, or any where kid is empty.
+func (s *keySet) has(kid string) bool {
+	return slices.ContainsFunc(s.keys, func(k *key) bool { return kid == "" || k.id == kid })
 }
 
 // choose returns the keys that a token may be signed with: those that have its
@@ -108,7 +116,7 @@ func (s *keySet) knows(kid string) bool {
 func (s *keySet) choose(kid, alg string) ([]*key, error) {
 	found := s.find(kid, alg)
 	switch {
-	case len(s.keys) == 0 || !s.knows(kid):
+	case !s.has(kid):
 		return nil, refuse(ReasonKey, "no key has the token's kid")
 	case len(found) == 0:
 		return nil, refuse(ReasonAlgorithm, "alg is not that of the key")

@@ -148,3 +148,81 @@ func TestRotationBesideAConfiguredKey(t *testing.T) {
 		wantReason(t, j, signed("ES256", "", ecKey()), "") // the one key of its kind
 	})
 }
+
+// Another kind of key under an id that is known, or in a set without ids, is as new as
+// an unknown id: the key set is fetched, once in a cool-down.
+func TestRotationToAnotherKind(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"a", ""} {
+		byRSA, byEC, byEd := jwk(id, rsaKey().Public(), ""), jwk(id, ecKey().Public(), ""), jwk(id, edKey().Public(), "")
+		good, next := signed("ES256", id, ecKey()), signed("EdDSA", id, edKey())
+		synctest.Test(t, func(t *testing.T) {
+			var issuer issuer
+			issuer.publish(byRSA)
+			j := newJWT(t, issuer.options())
+			time.Sleep(coolDown + time.Second)
+			issuer.publish(byRSA, byEC)
+			wantReason(t, j, good, "") // one fetch
+			issuer.publish(byRSA, byEC, byEd)
+			time.Sleep(time.Second)
+			wantReason(t, j, next, ReasonUnavailable) // within the cool-down
+			wantReason(t, j, good, "")
+			time.Sleep(coolDown)
+			wantReason(t, j, next, "")
+			if n := issuer.count(); n != 3 {
+				t.Errorf("kid %q: %d fetches, want 3", id, n)
+			}
+		})
+	}
+}
+
+// Where a key of the kind is there, what the token makes of it decides: no fetch could
+// help. A secret is never in a key set.
+func TestKnownKindCausesNoFetch(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"a", ""} {
+		synctest.Test(t, func(t *testing.T) {
+			var issuer issuer
+			issuer.publish(jwk(id, rsaKey().Public(), ""), jwk(id, ecKey().Public(), ""), jwk(id, edKey().Public(), ""))
+			j := newJWT(t, issuer.options())
+			time.Sleep(coolDown + time.Second)
+			for _, c := range []struct {
+				token string
+				want  Reason
+			}{
+				{signed("PS256", id, rsaKey()), ReasonAlgorithm},
+				{signed("RS512", id, rsaKey()), ReasonAlgorithm},
+				{signed("ES384", id, otherCurve()), ReasonAlgorithm},
+				{mint(nil), ReasonAlgorithm},
+				{signed("RS256", id, otherRSA()), ReasonSignature},
+				{signed("EdDSA", id, otherEd()), ReasonSignature},
+			} {
+				wantReason(t, j, c.token, c.want)
+			}
+			if n := issuer.count(); n != 1 {
+				t.Errorf("kid %q: %d fetches, want none after the first", id, n)
+			}
+		})
+	}
+}
+
+// Tokens for a kind of key that is not there cause one fetch in a cool-down, however
+// many come.
+func TestMissingKindFetchesOncePerCoolDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var issuer issuer
+		issuer.publish(jwk("a", rsaKey().Public(), ""))
+		j := newJWT(t, issuer.options())
+		time.Sleep(coolDown + time.Second)
+		tokens := []string{signed("ES256", "a", ecKey()), signed("ES256", "", ecKey()), signed("EdDSA", "a", edKey())}
+		wantReason(t, j, tokens[0], ReasonAlgorithm) // it was looked for
+		for i := range 1000 {
+			time.Sleep(time.Millisecond)
+			wantReason(t, j, tokens[i%len(tokens)], ReasonUnavailable)
+		}
+		if n := issuer.count(); n != 2 {
+			t.Errorf("%d fetches, want 2", n)
+		}
+	})
+}

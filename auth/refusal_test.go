@@ -217,8 +217,6 @@ func badRSA() []refusal {
 		{"PS256 by another name", part(signed("PS256", "", rsaKey()), 0, encode(`{"alg":"RS256"}`)), ReasonSignature},
 		{"RS512", signed("RS512", "", rsaKey()), ReasonAlgorithm},
 		{"RS512 by another name", part(signed("RS512", "", rsaKey()), 0, encode(`{"alg":"RS256"}`)), ReasonSignature},
-		{"ES256", signed("ES256", "", ecKey()), ReasonAlgorithm},
-		{"Ed25519", compact(`{"alg":"Ed25519"}`, goodClaims(), jwt.SigningMethodEdDSA, edKey()), ReasonAlgorithm},
 		{"another RSA key", signed("RS256", "", otherRSA()), ReasonSignature},
 		{"empty", with(nil), ReasonSignature},
 		{"zeros", with(make([]byte, size)), ReasonSignature},
@@ -242,9 +240,7 @@ func badECDSA() []refusal {
 	return []refusal{
 		{"HS256 with the PEM", hmacWith(publicPEM(ecKey().Public())), ReasonAlgorithm},
 		{"HS256 with the point", hmacWith(must(ecKey().PublicKey.Bytes())), ReasonAlgorithm},
-		{"RS256", signed("RS256", "", rsaKey()), ReasonAlgorithm},
 		{"ES384", signed("ES384", "", p384), ReasonAlgorithm},
-		{"Ed25519", compact(`{"alg":"Ed25519"}`, goodClaims(), jwt.SigningMethodES256, ecKey()), ReasonAlgorithm},
 		{"ES256K", withHeader(`{"alg":"ES256K"}`), ReasonAlgorithm},
 		{"another key", signed("ES256", "", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))), ReasonSignature},
 		{"r and s zero", with(zero, zero), ReasonSignature},
@@ -269,7 +265,6 @@ func badEd25519() []refusal {
 	with := func(signature []byte) string { return part(good, 2, encode(string(signature))) }
 	return []refusal{
 		{"HS256 with the key", hmacWith(edKey().Public().(ed25519.PublicKey)), ReasonAlgorithm},
-		{"RS256", signed("RS256", "", rsaKey()), ReasonAlgorithm},
 		{"another key", signed("EdDSA", "", otherEd()), ReasonSignature},
 		{"another key, by the new name", compact(`{"alg":"Ed25519"}`, goodClaims(), jwt.SigningMethodEdDSA, otherEd()), ReasonSignature},
 		{"another algorithm by the new name", compact(`{"alg":"Ed25519"}`, goodClaims(), jwt.SigningMethodES256, ecKey()), ReasonSignature},
