@@ -81,7 +81,7 @@ func (c *Conn) Send(m Message) error {
 // find room in Limits.Backlog, or ErrClosed.
 func (c *Conn) Write(text []byte) error {
 	if !utf8.Valid(text) {
-		return fmt.Errorf("realtime: write: %w: it is not valid UTF-8; use WriteBinary for octets", ErrInvalidMessage)
+		return fmt.Errorf("realtime: write: %w: it is not valid UTF-8; use WriteBinary for bytes", ErrInvalidMessage)
 	}
 	if err := c.fits(text); err != nil {
 		return err
@@ -95,12 +95,12 @@ func (c *Conn) Write(text []byte) error {
 // fits refuses what a client gets or is closed for, as fast as it happens to be.
 func (c *Conn) fits(data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.Backlog - frameCost; len(data) > limit {
-		return fmt.Errorf("realtime: write: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)
+		return fmt.Errorf("realtime: write: %w: it has %d bytes, the limit is %d", ErrTooLarge, len(data), limit)
 	}
 	return nil
 }
 
-// WriteBinary is Write with a binary frame, and any octets.
+// WriteBinary is Write with a binary frame, and any bytes.
 func (c *Conn) WriteBinary(data []byte) error {
 	if err := c.fits(data); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (c *Conn) Close(code CloseCode, reason string) {
 // error matches ErrTooLarge or ErrClosed.
 func (c *Conn) Receive(ctx context.Context, data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.MessageSize; len(data) > limit {
-		return fmt.Errorf("realtime: receive: %w: it has %d octets, the limit is %d", ErrTooLarge, len(data), limit)
+		return fmt.Errorf("realtime: receive: %w: it has %d bytes, the limit is %d", ErrTooLarge, len(data), limit)
 	}
 	if err := c.core.Receive(ctx, true, data); err != nil {
 		return fmt.Errorf("realtime: receive: %w", err)

@@ -206,7 +206,7 @@ func TestWhatIsNoFirstMessage(t *testing.T) {
 		"empty token":      {masked(nil, socket.OpText, connecting("")), 4500, "unauthorized: missing"},
 		"no token":         {masked(nil, socket.OpText, connecting("a")), 4500, "unauthorized: malformed"},
 		"16 KiB":           {masked(nil, socket.OpText, strings.Repeat("x", 16<<10)), 4501, askForToken},
-		"more than 16 KiB": {masked(nil, socket.OpText, strings.Repeat("x", 16<<10+1)), 1009, "message over 16384 octets"},
+		"more than 16 KiB": {masked(nil, socket.OpText, strings.Repeat("x", 16<<10+1)), 1009, "message over 16384 bytes"},
 		"not UTF-8":        {masked(nil, socket.OpText, "\xff"), 1007, "text is not UTF-8"},
 		"not masked":       {unmasked, 1002, "unmasked frame from a client"},
 		"compressed":       {socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(strings.Repeat("x", 999)), [4]byte{1}), 1002, "compressed frame without permessage-deflate"},

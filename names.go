@@ -71,7 +71,7 @@ var (
 )
 
 // ParseMessage takes a message as JSON, validates it once, and carries its
-// octets as they are. The error matches ErrInvalidMessage.
+// bytes as they are. The error matches ErrInvalidMessage.
 func ParseMessage(data []byte) (Message, error) { return wire.ParseMessage(data) }
 
 // Address names connections: those of a user, with a role, subscribed to a

@@ -61,10 +61,10 @@ type Options struct {
 
 // Limits bound what connections may use. Zero values are the defaults.
 type Limits struct {
-	// MessageSize is the longest message in octets, from clients and to them.
+	// MessageSize is the longest message in bytes, from clients and to them.
 	// Default: 64 KiB.
 	MessageSize int
-	// Backlog is how many octets may wait for a connection whose client does
+	// Backlog is how many bytes may wait for a connection whose client does
 	// not read. One more, and it is closed with 4008. Off plain TCP (TLS, own
 	// transports) it may be four times as much for as long as the client takes
 	// 64 KiB in 200 ms, since there the kernel's buffer is filled by and by.
@@ -104,7 +104,7 @@ const closeTimeout = 5 * time.Second
 // frameCost is what a waiting message costs besides its text, at the most.
 const frameCost = 64
 
-// inboxLimit is how many octets may wait for one loop before senders wait.
+// inboxLimit is how many bytes may wait for one loop before senders wait.
 const inboxLimit = 64 << 20
 
 func (o Options) withDefaults() (Options, error) {

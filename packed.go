@@ -145,7 +145,7 @@ func (p packed) unpacker() unpacker {
 	return r
 }
 
-// cut takes the next n octets.
+// cut takes the next n bytes.
 func (r *unpacker) cut(n uint64) string {
 	s := r.rest[:n]
 	r.rest = r.rest[n:]

@@ -122,7 +122,7 @@ func (s *Service) encode(m Message, now time.Time, topic string) ([]byte, error)
 		return nil, err
 	}
 	if limit := s.opts.Limits.MessageSize; len(text) > limit {
-		return nil, fmt.Errorf("%w: it has %d octets, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
+		return nil, fmt.Errorf("%w: it has %d bytes, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
 			ErrTooLarge, len(text), limit)
 	}
 	return text, nil

@@ -9,7 +9,7 @@ import (
 )
 
 func Example() {
-	secret := []byte("32 random octets, from a file...")
+	secret := []byte("32 random bytes, from a file....")
 	verifier, err := auth.New(auth.Options{HMACSecret: secret, Audience: "chat"})
 	if err != nil {
 		fmt.Println(err)

@@ -17,7 +17,7 @@ func MatchTopic(pattern, topic string) bool {
 	return topic == pattern
 }
 
-// MaxName is the longest topic, user id or role, in octets.
+// MaxName is the longest topic, user id or role, in bytes.
 const MaxName = 255
 
 // What is refused before anything is sent or subscribed. Errors of this
@@ -29,7 +29,7 @@ var (
 )
 
 // CheckTopic returns nil when topic can be subscribed and published to: valid
-// UTF-8 of 1 to 255 octets without control characters, without "*" and ">"
+// UTF-8 of 1 to 255 bytes without control characters, without "*" and ">"
 // (they stand for wildcards in grants), not beginning with "$", and without an
 // empty segment between colons. The error matches ErrInvalidTopic.
 func CheckTopic(topic string) error {
@@ -48,7 +48,7 @@ func CheckTopic(topic string) error {
 }
 
 // CheckTarget returns nil when name can be a user id, a role or a connection
-// id: valid UTF-8 of 1 to 255 octets without control characters. What names
+// id: valid UTF-8 of 1 to 255 bytes without control characters. What names
 // the kind of target in the error, which matches ErrInvalidTarget.
 func CheckTarget(what, name string) error {
 	if problem := nameProblem(name); problem != "" {
@@ -62,9 +62,9 @@ func nameProblem(name string) string {
 	case isPlain(name):
 		return ""
 	case name == "":
-		return "it is empty; give 1 to 255 octets"
+		return "it is empty; give 1 to 255 bytes"
 	case len(name) > MaxName:
-		return fmt.Sprintf("it has %d octets; at most %d are allowed", len(name), MaxName)
+		return fmt.Sprintf("it has %d bytes; at most %d are allowed", len(name), MaxName)
 	case !utf8.ValidString(name):
 		return "it is not valid UTF-8"
 	case strings.ContainsFunc(name, unicode.IsControl):

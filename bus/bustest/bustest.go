@@ -138,7 +138,7 @@ func carriesEnvelope(t *testing.T, b bus.Bus) {
 	for i, e := range other.wait(t, len(sent)) {
 		want := sent[i]
 		if e.Route != want.Route || e.Target != want.Target || e.Op != want.Op || string(e.Body) != string(want.Body) {
-			t.Errorf("envelope %d came as %s %q op %d, %d octets", i, e.Route, e.Target, e.Op, len(e.Body))
+			t.Errorf("envelope %d came as %s %q op %d, %d bytes", i, e.Route, e.Target, e.Op, len(e.Body))
 		}
 	}
 }

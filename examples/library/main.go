@@ -29,7 +29,7 @@ func main() {
 }
 
 func run() error {
-	secret := []byte("only for this example: 32 octets")
+	secret := []byte("only for this example: 32 bytes!")
 	verifier, err := auth.New(auth.Options{HMACSecret: secret})
 	if err != nil {
 		return err

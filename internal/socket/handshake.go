@@ -118,7 +118,7 @@ func checkRequest(r *http.Request) *Refusal {
 		refusal.Header[headerVersion] = []string{version}
 		return refusal
 	case !validKey(r.Header[headerKey]):
-		return badRequest("send one Sec-WebSocket-Key: 16 random octets in base64")
+		return badRequest("send one Sec-WebSocket-Key: 16 random bytes in base64")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
 		// Its octets would be read as frames.
 		return badRequest("a WebSocket handshake has no body")

@@ -81,7 +81,7 @@ func (s *rules) checkSecond(h head, length byte) error {
 	case !h.masked && !s.client:
 		return protocolError("unmasked frame from a client")
 	case h.op.control() && length > maxControl:
-		return protocolError("control frame over 125 octets")
+		return protocolError("control frame over 125 bytes")
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (s *rules) checkSize(h *head, length uint64) error {
 		limit += deflateSlack(limit)
 	}
 	if length > uint64(limit-s.held) {
-		return &ProtocolError{CloseTooBig, fmt.Sprintf("message over %d octets", s.limit)}
+		return &ProtocolError{CloseTooBig, fmt.Sprintf("message over %d bytes", s.limit)}
 	}
 	return nil
 }

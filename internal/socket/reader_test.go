@@ -100,10 +100,10 @@ func TestProtocolError(t *testing.T) {
 	var r Reader
 	_, _, err := r.Next(&Config{MaxMessage: 3}, false, fin(OpText, "four"))
 	var got *ProtocolError
-	if !errors.As(err, &got) || got.Code != CloseTooBig || got.Text != "message over 3 octets" {
+	if !errors.As(err, &got) || got.Code != CloseTooBig || got.Text != "message over 3 bytes" {
 		t.Fatalf("error %v", err)
 	}
-	if got.Error() != "socket: message over 3 octets (1009)" {
+	if got.Error() != "socket: message over 3 bytes (1009)" {
 		t.Errorf("Error() = %q", got.Error())
 	}
 }

@@ -23,7 +23,7 @@ func bare(name string) string {
 	return strings.TrimPrefix(strings.ToLower(name), strings.ToLower(envPrefix))
 }
 
-// distance returns how many octets must be inserted, deleted or replaced to
+// distance returns how many bytes must be inserted, deleted or replaced to
 // make a into b (Levenshtein). Long names are far from everything.
 func distance(a, b string) int {
 	const longest = 64
