@@ -89,6 +89,38 @@ func TestEvictOldest(t *testing.T) {
 	}
 }
 
+// A connection takes the place of the oldest when OnOpen has accepted it, not before:
+// one that is refused costs the user nothing.
+func TestEvictionWaitsForOnOpen(t *testing.T) {
+	for name, limits := range map[string]realtime.Limits{
+		"of the user":      {ConnectionsPerUser: 1},
+		"from the address": {ConnectionsPerAddress: 1, EvictOldest: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			decide := make(chan error, 1)
+			decide <- nil
+			handler := realtime.HandlerOptions{OnOpen: func(context.Context, *realtime.Conn) error { return <-decide }}
+			inVirtualTime(t, realtime.Options{PingInterval: -1, Limits: limits}, handler, func(t *testing.T, svc *realtime.Service, dial func(claims, ...string) *raw) {
+				first := dial(user("u1"))
+				time.Sleep(time.Second)
+				decide <- realtime.Refuse(4403, "no such room")
+				second := dialPipe(t, svc.Handler(handler), upgrading("/?token="+token(t, user("u1"))))
+				wantsRefusal(t, second, 4403, "no such room")
+				if n, err := svc.SendToUser(t.Context(), "u1", realtime.Message{Type: "x"}); err != nil || n.Recipients != 1 {
+					t.Errorf("%d recipients (%v), want 1", n.Recipients, err)
+				}
+				first.wants("x")
+				decide <- nil
+				dial(user("u1"))
+				first.wantsClose(4504)
+				if err := svc.ConsistencyCheck(); err != nil || svc.ConnectionCount() != 1 {
+					t.Errorf("%d connections, %v", svc.ConnectionCount(), err)
+				}
+			})
+		})
+	}
+}
+
 // However many come at once, the cap holds, and no place is lost.
 func TestConnectionCapsUnderRace(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/wire"
@@ -16,7 +17,8 @@ type Caps struct {
 	PerUser   int
 	PerSource int
 	// EvictUser closes the oldest connection of a user that has one too many, with
-	// 4504, in place of refusing the newest; EvictSource that of a source.
+	// 4504, in place of refusing the newest; EvictSource that of a source. As many
+	// again may wait for Open, before which they close none that is open.
 	EvictUser   bool
 	EvictSource bool
 }
@@ -102,29 +104,79 @@ func (e *Engine) reserve(c *Conn, spec *Spec, caps Caps) error {
 	return nil
 }
 
-// evict closes the oldest connections of a group that has more than limit. Two at
+// evicts notes which caps of a new connection's evict for it: at Open, not before,
+// since it may be refused until then.
+func (c *Conn) evicts(spec *Spec, caps Caps) {
+	if caps.PerUser > 0 && caps.EvictUser {
+		c.options |= optEvictUser
+	}
+	if caps.PerSource > 0 && caps.EvictSource && spec.Source != "" {
+		c.options |= optEvictSource
+	}
+}
+
+// accept counts c among the open connections of its user and source, and makes room
+// for it there.
+func (e *Engine) accept(c *Conn) {
+	user, source, ok := c.accept()
+	if !ok {
+		return
+	}
+	caps := e.limits.Load().Caps // for new ones, as c is
+	e.makeRoom(c, user, caps.PerUser, optEvictUser)
+	e.makeRoom(c, source, caps.PerSource, optEvictSource)
+}
+
+// accept notes that the connection is open for the caps. It returns the keys that
+// count it; false when the connection has ended.
+func (c *Conn) accept() (user, source key, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired {
+		return user, source, false
+	}
+	c.accepted = true
+	for i := range c.groups {
+		switch g := c.groups[i].list.group; g.route {
+		case bus.User:
+			user = key{bus.User, g.name}
+		case bySource:
+			source = key{bySource, g.name}
+		}
+	}
+	return user, source, true
+}
+
+// makeRoom closes the oldest connections of a group that has more than limit, where
+// the newest was registered with the option to. Open ones and those that are not yet
+// count apart: what may still be refused costs no open connection its place. Two at
 // once could both find the same one too many, and close one each.
-func (e *Engine) evict(newest *Conn, k key, limit int) {
-	if limit == 0 || k.name == "" {
+func (e *Engine) makeRoom(newest *Conn, k key, limit int, option uint8) {
+	if newest.options&option == 0 || limit == 0 || e.index.count(k) <= limit {
 		return
 	}
 	e.evicting.Lock()
 	defer e.evicting.Unlock()
-	for e.index.count(k) > limit {
-		oldest := e.oldest(k, newest)
-		if oldest == nil {
-			return
-		}
-		oldest.Close(uint16(wire.CloseConnectionLimit), "a newer connection took its place")
+	for rivals := e.rivals(newest, k); len(rivals) >= limit; rivals = rivals[1:] {
+		rivals[0].Close(uint16(wire.CloseConnectionLimit), "a newer connection took its place")
 	}
 }
 
-// oldest returns the oldest connection of a group but for one.
-func (e *Engine) oldest(k key, but *Conn) (oldest *Conn) {
-	for _, c := range e.members(k) {
-		if c != but && (oldest == nil || c.created.before(oldest.created)) {
-			oldest = c
+// rivals returns the other connections of a group that are open where c is, or that
+// are not where it is not, the oldest first.
+func (e *Engine) rivals(c *Conn, k key) (rivals []*Conn) {
+	accepted, _ := c.standing()
+	for _, other := range e.members(k) {
+		if same, retired := other.standing(); other != c && !retired && same == accepted {
+			rivals = append(rivals, other)
 		}
 	}
-	return oldest
+	slices.SortStableFunc(rivals, func(a, b *Conn) int { return int(int32(a.created - b.created)) })
+	return rivals
+}
+
+func (c *Conn) standing() (accepted, retired bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.accepted, c.retired
 }

@@ -39,9 +39,10 @@ type Conn struct {
 	options uint8
 
 	// guarded by mu; here for want of padding elsewhere
-	retired bool
-	byPeer  bool  // the peer ended it, by a close frame
-	refused uint8 // subscriptions of the client's own, for their number
+	retired  bool
+	byPeer   bool  // the peer ended it, by a close frame
+	refused  uint8 // subscriptions of the client's own, for their number
+	accepted bool  // Open was called before it ended
 
 	// owned by the loop
 	state      state
@@ -77,9 +78,11 @@ const notJoined = -1
 
 // What a connection was registered with.
 const (
-	optDeflate   = 1 << iota // permessage-deflate was negotiated
-	optTextPing              // pings are also sent as text
-	optTransport             // the application's own transport: no frames, no pings
+	optDeflate     = 1 << iota // permessage-deflate was negotiated
+	optTextPing                // pings are also sent as text
+	optTransport               // the application's own transport: no frames, no pings
+	optEvictUser               // takes the place of its user's oldest connection
+	optEvictSource             // takes the place of its source's oldest connection
 )
 
 // state is where a connection is in its life.
@@ -122,9 +125,11 @@ func (c *Conn) CreatedAt() time.Time {
 
 // Open ends the time in which messages are held back: text is written first,
 // unless it is nil, then what was sent to the connection meanwhile, in order.
-// From here on the handler is called. It is called once, by whoever called
-// Register.
+// From here on the handler is called. Where the Caps evict, the oldest connections
+// are closed first, which waits for the loops: no loop may call it. It is called
+// once, by whoever called Register, of a connection that has ended too.
 func (c *Conn) Open(text []byte) {
+	c.shard.engine.accept(c)
 	opening := task{run: (*shard).open, conn: c}
 	if text != nil {
 		opening.msg = newMessage(socket.OpText, text, time.Now())

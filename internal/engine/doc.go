@@ -15,5 +15,6 @@
 // Order: whatever one goroutine sends arrives at a connection in that order,
 // also across groups. Locks nest one way only: Conn.mu, then a stripe, then an
 // inbox; none is held while a handler runs. Engine.evicting is taken before all
-// of them, by who registers a connection: no loop ever waits for it.
+// of them, by the goroutine that registers or opens a connection: no loop ever
+// waits for it.
 package engine

@@ -126,20 +126,18 @@ type Spec struct {
 // Register makes c, a zero Conn, a connection: it is found and sent to from now
 // on, but what is sent is held back until Open. The engine owns spec.Conn from
 // here on, unless Register refuses with ErrFull, ErrUserFull or ErrSourceFull.
-// Where the Caps evict it waits for the loops; it must not be called by a loop.
+// Where the Caps evict, c takes the place of an open connection at Open only.
+// It may wait for the loops; it must not be called by a loop.
 func (e *Engine) Register(c *Conn, spec Spec) error {
 	caps := e.limits.Load().Caps // the same for all steps
 	e.prepare(c, spec)
 	if err := e.reserve(c, &spec, caps); err != nil {
 		return err
 	}
+	c.evicts(&spec, caps)
 	e.attach(c, &spec, caps)
-	if caps.EvictSource {
-		e.evict(c, spec.source(), caps.PerSource)
-	}
-	if caps.EvictUser {
-		e.evict(c, spec.user(), caps.PerUser)
-	}
+	e.makeRoom(c, spec.source(), caps.PerSource, optEvictSource)
+	e.makeRoom(c, spec.user(), caps.PerUser, optEvictUser)
 	return nil
 }
 
