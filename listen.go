@@ -17,7 +17,7 @@ const listenerQueue = 4096
 // Listen calls fn with every message published to a topic, on this node, once
 // each and in order, on a goroutine that exists only while there is something
 // to do. The listener counts as a recipient. An error or a panic of fn is
-// logged and harms nobody else. A listener that falls more than 4,096 messages
+// logged and harms no other listener. A listener that falls more than 4,096 messages
 // behind loses the newest ones; they are counted. The message is without the
 // topic, so that it can be sent on. Stop ends the listener, is idempotent, and
 // does not wait for a call that runs.

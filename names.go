@@ -23,7 +23,7 @@ type (
 	CloseCode = wire.CloseCode
 	// TopicRule gives topics a SlowPolicy.
 	TopicRule = engine.TopicRule
-	// SlowPolicy says what becomes of a topic's messages on their way to a client
+	// SlowPolicy says what the service does with a topic's messages to a client
 	// that does not keep up.
 	SlowPolicy = engine.SlowPolicy
 	// Transport is an application's own way to a client, see Service.Connect.
@@ -40,7 +40,7 @@ const (
 	TokenInSubprotocol = auth.TokenInSubprotocol
 )
 
-// What becomes of a topic's messages when a client does not keep up.
+// What the service does with a topic's messages when a client does not keep up.
 const (
 	// Disconnect keeps them until Limits.Backlog is reached, and then closes the
 	// connection with 4008. It is the default.
@@ -56,9 +56,9 @@ const (
 var (
 	// ErrUnauthorized matches every refusal of a token.
 	ErrUnauthorized = auth.ErrUnauthorized
-	// ErrInvalidTopic matches a topic's name that is not one.
+	// ErrInvalidTopic matches a name that is not valid for a topic.
 	ErrInvalidTopic = wire.ErrInvalidTopic
-	// ErrInvalidTarget matches a user id, role or connection id that is not one.
+	// ErrInvalidTarget matches a user id, role or connection id that is not valid.
 	ErrInvalidTarget = wire.ErrInvalidTarget
 	// ErrInvalidMessage matches a message that cannot be sent.
 	ErrInvalidMessage = wire.ErrInvalidMessage

@@ -19,7 +19,7 @@ import (
 // refuses every token, for lack of a Verifier.
 type Options struct {
 	// Verifier turns a client's token into an identity. Without one, Handler
-	// answers 500 to everybody; Connect with an identity works.
+	// answers 500 to every client; Connect with an identity works.
 	Verifier Verifier
 	// Bus joins services into a cluster. Default: a bus of this service alone.
 	Bus bus.Bus
@@ -27,7 +27,7 @@ type Options struct {
 	Log *slog.Logger
 	// Limits bound what connections may use.
 	Limits Limits
-	// Topics say what becomes of topics' messages on their way to clients that do
+	// Topics say what to do with the messages of topics to clients that do
 	// not keep up. The first rule that matches counts; without one it is Disconnect.
 	Topics []TopicRule
 	// PingInterval is the time between pings; PongTimeout is how long any whole
@@ -67,7 +67,7 @@ type Limits struct {
 	// Backlog is how many bytes may wait for a connection whose client does
 	// not read. One more, and it is closed with 4008. Off plain TCP (TLS, own
 	// transports) it may be four times as much for as long as the client takes
-	// 64 KiB in 200 ms, since there the kernel's buffer is filled by and by.
+	// 64 KiB in 200 ms, since there the kernel's buffer fills up in time.
 	// Default: 1 MiB.
 	Backlog int
 	// Topics is how many topics a connection may be subscribed to. A client that

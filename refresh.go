@@ -11,7 +11,7 @@ import (
 
 // refresh takes a newer token of the same user in place of the one that the
 // connection was made with: its expiry, its roles and its rights count from here
-// on. Topics that the client has subscribed itself to are judged anew; those it
+// on. Topics that the client has subscribed itself to are judged again; those it
 // may not hear any more end, and are returned. A token that is refused changes
 // nothing.
 func (c *Conn) refresh(token string) (expires time.Time, ended []string, err error) {

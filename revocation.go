@@ -17,13 +17,13 @@ type Revocation struct {
 	// User revokes all tokens of a user that were issued (iat) until now, and
 	// those that do not say when; all connections that the user has are closed,
 	// whatever their tokens say. The clocks of issuer and service may be 30 s
-	// apart, or Options.TokenLeeway if that is more, so that a user who signs in
-	// anew within that time has to do so again.
+	// apart, or Options.TokenLeeway if that is more: a token that is issued within
+	// that time after the revocation may be refused, too.
 	User string
 	// Connection revokes the token that a connection was made with, and those
 	// that it has refreshed it with: each by its id (jti), or where it has none by
-	// everything that its identity says, which a Verifier of an application's own
-	// has to say in the same way each time.
+	// its whole identity, which a Verifier of an application's own must return
+	// with the same content each time.
 	Connection string
 	// TokenID revokes the token with this id (jti). A connection that has been
 	// refreshed with another token lives on.
@@ -63,7 +63,7 @@ const defaultRevoked = "revoked"
 // whoever connects with one is refused with 401, or 4500. Repeating a revocation
 // extends it. It does not wait for sockets that cannot keep up.
 //
-// Nodes keep revocations in memory: one that starts anew has forgotten them. Where
+// Nodes keep revocations in memory: one that restarts has forgotten them. Where
 // a connection is on another node, its token reaches further nodes a moment after
 // Revoke has returned; what was connected with it there is closed then, and not
 // counted. What clients had sent and OnMessage has not been given is dropped.

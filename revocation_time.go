@@ -3,10 +3,10 @@ package realtime
 import "time"
 
 // How far the times of issuers, tokens and nodes may be off, at the least. The
-// clock of an issuer may be ahead by leastSkew, so that a user who signs in anew
+// clock of an issuer may be ahead by leastSkew, so that a user who signs in again
 // within it gets a token that still counts as an old one. A token is accepted for
 // a while after it has expired, by a node whose clock may be behind: leastLateness
-// later nobody accepts it.
+// later no node accepts it.
 const (
 	leastSkew     = 30 * time.Second
 	leastLateness = time.Hour

@@ -56,7 +56,7 @@ func newJWKS(o Options) (*jwks, error) {
 		return nil, err
 	}
 	if isExposed(u) {
-		o.Log.Warn("the key set is fetched over plain http: who can change this traffic can forge every token; use https wherever you can", "host", u.Host)
+		o.Log.Warn("the key set is fetched over plain http: a program that can change this traffic can forge every token; use https where the issuer offers it", "host", u.Host)
 	}
 	client := http.Client{}
 	if o.Client != nil {

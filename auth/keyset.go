@@ -20,7 +20,7 @@ type keySet struct {
 // tried with each of them.
 const maxSameKid = 4
 
-// errLeaked is about a private key in a set that everybody can read, and sign with.
+// errLeaked is about a private key in a set that is public, so that all readers can sign with it.
 var errLeaked = errors.New("a private key")
 
 // parseKeySet reads a JWK set. An entry of an unknown kind, for another use or

@@ -29,7 +29,7 @@ type Recording struct {
 	mu     sync.Mutex
 	frames []Message     // guarded by mu
 	closed *closing      // guarded by mu; nil: open
-	change chan struct{} // guarded by mu; closed at the next change, if anybody waits
+	change chan struct{} // guarded by mu; closed at the next change, if a caller waits
 }
 
 type closing struct {
@@ -76,7 +76,7 @@ func (r *Recording) end(code uint16, reason string) {
 	}
 }
 
-// wake tells whoever waits. Called under r.mu.
+// wake wakes all callers that wait. Called under r.mu.
 func (r *Recording) wake() {
 	if r.change != nil {
 		close(r.change)

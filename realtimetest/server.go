@@ -48,7 +48,7 @@ func NewServer(t testing.TB, opts realtime.Options, handler realtime.HandlerOpti
 	t.Cleanup(func() {
 		now, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = svc.Shutdown(now) // whoever is still connected is cut
+		_ = svc.Shutdown(now) // clients that are still connected are cut
 		web.Close()
 	})
 	return s

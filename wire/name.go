@@ -30,7 +30,7 @@ var (
 
 // CheckTopic returns nil when topic can be subscribed and published to: valid
 // UTF-8 of 1 to 255 bytes without control characters, without "*" and ">"
-// (they stand for wildcards in grants), not beginning with "$", and without an
+// (patterns use them as wildcards), not beginning with "$", and without an
 // empty segment between colons. The error matches ErrInvalidTopic.
 func CheckTopic(topic string) error {
 	if problem := nameProblem(topic); problem != "" {
@@ -40,7 +40,7 @@ func CheckTopic(topic string) error {
 	case topic[0] == '$':
 		return fmt.Errorf("%w: it begins with \"$\", which is reserved", ErrInvalidTopic)
 	case strings.ContainsAny(topic, "*>"):
-		return fmt.Errorf("%w: it contains \"*\" or \">\", which are kept for wildcards in grants", ErrInvalidTopic)
+		return fmt.Errorf("%w: it contains \"*\" or \">\", which are kept for the wildcards of patterns", ErrInvalidTopic)
 	case topic[0] == ':' || topic[len(topic)-1] == ':' || strings.Contains(topic, "::"):
 		return fmt.Errorf("%w: it has an empty segment; write segments as \"order:123\"", ErrInvalidTopic)
 	}

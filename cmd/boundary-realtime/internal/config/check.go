@@ -110,7 +110,7 @@ func (c *Config) checkListeners(problems *Problems) {
 }
 
 // checkDevKeys keeps keys that count elsewhere away from dev mode, which shows
-// its keys to whoever asks.
+// its keys to every program on the machine.
 func (c *Config) checkDevKeys(problems *Problems) {
 	var given []string
 	for _, name := range []string{
@@ -121,7 +121,7 @@ func (c *Config) checkDevKeys(problems *Problems) {
 		}
 	}
 	if len(given) > 0 {
-		problems.add("dev mode makes its own keys and gives them to whoever asks: unset %s, or leave --dev (REALTIME_DEV) out",
+		problems.add("dev mode makes its own keys and gives them to every program on this machine: unset %s, or leave --dev (REALTIME_DEV) out",
 			strings.Join(given, ", "))
 	}
 	if c.JWT.Algorithm != "" && c.JWT.Algorithm != "HS256" {
@@ -135,7 +135,7 @@ func (c *Config) checkDevListeners(problems *Problems) {
 		{"listen", c.Listener.Public}, {"admin_listen", c.Listener.Admin},
 	} {
 		if l.address != Off && !IsLoopback(l.address) {
-			problems.add("%s: %q is not a loopback address; dev mode gives tokens to whoever asks, so it listens on 127.0.0.1 only",
+			problems.add("%s: %q is not a loopback address; dev mode gives tokens to every program on this machine, so it listens on 127.0.0.1 only",
 				l.name, l.address)
 		}
 	}

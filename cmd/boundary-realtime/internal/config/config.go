@@ -17,7 +17,7 @@ type Config struct {
 	Times    Times
 	Log      Log
 
-	// SlowTopics say what becomes of topics' messages when a client does not keep up.
+	// SlowTopics say what to do with messages of topics when a client does not keep up.
 	SlowTopics []realtime.TopicRule
 	// Dev makes keys at start and serves the page to try it.
 	Dev bool

@@ -36,7 +36,7 @@ func groupTitles() []string {
 func HelpOnSecrets() string {
 	var b strings.Builder
 	b.WriteString("A setting is a flag, a variable of the environment, or a key of the YAML file that --config names; " +
-		"the first of these that gives it counts. Secrets have no flag, because every user of a machine can read " +
+		"the first of these three in which it is set wins. Secrets have no flag, because every user of a machine can read " +
 		"the arguments of its processes. Give them in the environment, or as files:\n\n")
 	for _, s := range settings {
 		if s.secret() {

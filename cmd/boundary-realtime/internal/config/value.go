@@ -298,8 +298,8 @@ func (v rate) set(s string) error {
 
 func (v rate) String() string { return strconv.FormatFloat(*v.to, 'f', -1, 64) }
 
-// size is a number of bytes. Decimal units are refused, for nobody knows
-// whether KB is 1000 or 1024.
+// size is a number of bytes. Decimal units are refused, for KB may
+// mean 1000 or 1024.
 type size struct{ to *int }
 
 var units = []struct {

@@ -7,7 +7,7 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
-// adminHandler answers operators: on loopback whoever is on this machine, else
+// adminHandler answers operators: on loopback all users of this machine, else
 // the holders of an API key. Health is no secret. Pages of other sites get
 // nothing else.
 func (s *Server) adminHandler() http.Handler {
@@ -26,7 +26,7 @@ func (s *Server) adminHandler() http.Handler {
 }
 
 // operations shows metrics and profiles. The profiler is wired by hand, for its
-// package puts it on a mux that is everybody's.
+// package puts it on a mux that every package shares.
 func operations(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)

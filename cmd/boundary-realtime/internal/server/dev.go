@@ -13,7 +13,7 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/page"
 )
 
-// devMode gives tokens to whoever asks on this machine.
+// devMode gives tokens to every program on this machine.
 type devMode struct {
 	secret []byte
 	apiKey string
