@@ -34,7 +34,7 @@ type jwks struct {
 	log    *slog.Logger
 
 	// replaced by fetches, read without lock
-	set atomic.Pointer[keySet] // nil: never fetched
+	set atomic.Pointer[keySet] // nil: none was fetched, nor taken over
 
 	// guarded by mu
 	mu       sync.Mutex
@@ -66,6 +66,9 @@ func newJWKS(o Options) (*jwks, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &jwks{url: o.JWKSURL, host: u.Host, alg: o.Algorithm, client: &client, log: o.Log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if before := o.Previous.keySource(); before != nil && before.url == s.url && before.alg == s.alg {
+		s.set.Store(before.set.Load())
+	}
 	return s, nil
 }
 
@@ -218,7 +221,7 @@ func (s *jwks) finish(started time.Time, set *keySet, err error) {
 func (s *jwks) tell(set *keySet, err error) {
 	switch {
 	case err != nil && s.set.Load() == nil:
-		s.log.Warn("key set not fetched, so no token can be verified with it yet", "host", s.host, "error", err)
+		s.log.Warn("key set not fetched; until it is, the tokens that need it are refused with 503", "host", s.host, "error", err)
 	case err != nil:
 		s.log.Warn("key set not fetched, the last good one stays", "host", s.host, "error", err)
 	case set.leaked:

@@ -52,6 +52,12 @@ type Options struct {
 	// means none.
 	Leeway time.Duration
 
+	// Previous is the verifier that the new one replaces, nil for none. With the same
+	// JWKSURL and Algorithm the new one begins with the key set that Previous has fetched
+	// last, so that tokens verify while the issuer is down. New only reads that set:
+	// close Previous when it is no longer used.
+	Previous *JWT
+
 	Now    func() time.Time // nil: time.Now. Safe for concurrent use
 	Client *http.Client     // for JWKSURL; nil: http.DefaultClient. Its CheckRedirect is not used
 	Log    *slog.Logger     // for fetches, and claims that cannot be read (at debug); nil: slog.Default()
@@ -126,6 +132,14 @@ func newPEMKey(data []byte, alg string) (*key, error) {
 		return nil, err
 	}
 	return newPublicKey("", material, alg)
+}
+
+// keySource returns the source of the keys that are fetched, nil for none. J may be nil.
+func (j *JWT) keySource() *jwks {
+	if j == nil {
+		return nil
+	}
+	return j.remote
 }
 
 // checkAlgorithm refuses an algorithm that no key would use: it is a mistake,

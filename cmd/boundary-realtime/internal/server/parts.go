@@ -42,12 +42,13 @@ func (s *Server) prepare(cfg *config.Config, tokens bool) (p parts, err error) {
 	return p, err
 }
 
+// newVerifier makes a verifier that goes on with the key set of the one in use.
 func (s *Server) newVerifier(cfg *config.Config) (*auth.JWT, error) {
 	options, err := cfg.Auth()
 	if err != nil {
 		return nil, err
 	}
-	options.Log = s.log
+	options.Log, options.Previous = s.log, s.verifier.current.Load()
 	if s.dev != nil {
 		options.HMACSecret = s.dev.secret
 	}

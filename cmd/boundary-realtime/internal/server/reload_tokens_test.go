@@ -1,0 +1,97 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// keyServer is an issuer with one EC key.
+type keyServer struct {
+	*httptest.Server
+	key  *ecdsa.PrivateKey
+	down atomic.Bool
+}
+
+func newKeyServer(t *testing.T) *keyServer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	k := &keyServer{key: key}
+	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if k.down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","x":%q,"y":%q}]}`, b64(point[1:33]), b64(point[33:]))
+	}))
+	t.Cleanup(k.Close)
+	return k
+}
+
+// token is signed by the issuer, for an audience.
+func (k *keyServer) token(t *testing.T, audience string) string {
+	t.Helper()
+	claims := jwt.MapClaims{"sub": "u1", "exp": time.Now().Add(time.Hour).Unix(), "aud": audience}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodES256, claims).SignedString(k.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// status is the answer to a handshake with a token.
+func (r *reloading) status(token string) int {
+	r.t.Helper()
+	conn, response, err := websocket.Dial(r.t.Context(), r.publicURL()+"/ws?token="+token, nil)
+	if err == nil {
+		_ = conn.CloseNow()
+	}
+	if response == nil {
+		r.t.Fatal(err)
+	}
+	return response.StatusCode
+}
+
+// While the issuer is down, a new audience keeps the keys that were fetched; those of a
+// new address are not there, and the log says so.
+func TestReloadKeepsTheKeySet(t *testing.T) {
+	t.Parallel()
+	issuer := newKeyServer(t)
+	settings := "jwks_url: " + issuer.URL + "/a\n"
+	r := runReloading(t, t.TempDir(), settings)
+	ours, theirs := issuer.token(t, "chat"), issuer.token(t, "mail")
+	if a, b := r.status(ours), r.status(theirs); a != 101 || b != 101 {
+		t.Fatalf("before the reload: %d, %d", a, b)
+	}
+	issuer.down.Store(true)
+	r.set(settings + "jwt_audience: chat\n")
+	r.wantsChanges(`jwt_audience: "" -> chat`)
+	if a, b := r.status(ours), r.status(theirs); a != 101 || b != 401 {
+		t.Errorf("with another audience: %d and %d, want 101 and 401", a, b)
+	}
+	r.set("jwks_url: " + issuer.URL + "/b\n")
+	if warned := r.wants("refused with 503"); warned.Level != "WARN" {
+		t.Errorf("the level is %s", warned.Level)
+	}
+	if a := r.status(ours); a != 503 {
+		t.Errorf("with another address: %d, want 503", a)
+	}
+}
