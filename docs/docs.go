@@ -4,7 +4,7 @@ package docs
 
 import "embed"
 
-// Files are the documents, Markdown each.
+// Files are the documents, Markdown each, and the settings as a YAML file.
 //
-//go:embed *.md
+//go:embed *.md *.yaml
 var Files embed.FS

@@ -13,8 +13,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-
-	"boundary-app.org/realtime/docs"
 )
 
 //go:embed assets
@@ -25,8 +23,8 @@ var embedded embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// Handler serves the page at / and its assets beside it, and the documents at
-// /docs/.
+// Handler serves the page at / and its assets beside it, the documents, and a
+// list of them at /docs/.
 func Handler() http.Handler {
 	assets, err := fs.Sub(embedded, "assets")
 	if err != nil {
@@ -34,7 +32,7 @@ func Handler() http.Handler {
 	}
 	files := http.NewServeMux()
 	files.Handle("/", http.FileServerFS(assets))
-	files.Handle("/docs/", http.StripPrefix("/docs", http.FileServerFS(docs.Files)))
+	addDocuments(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -47,8 +45,9 @@ func Handler() http.Handler {
 			http.Error(w, "the page is only read", http.StatusMethodNotAllowed)
 			return
 		}
-		if path.Ext(r.URL.Path) == ".md" {
-			h.Set("Content-Type", "text/plain; charset=utf-8") // browsers save Markdown in place of showing it
+		switch path.Ext(r.URL.Path) {
+		case ".md", ".yaml":
+			h.Set("Content-Type", "text/plain; charset=utf-8") // browsers save these in place of showing them
 		}
 		files.ServeHTTP(w, r)
 	})

@@ -1,9 +1,11 @@
 package page
 
 import (
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,6 +32,12 @@ func TestHandler(t *testing.T) {
 		{"GET", "/icon.svg", 200, "image/svg+xml"},
 		{"GET", "/docs/", 200, "text/html; charset=utf-8"},
 		{"GET", "/docs/operations.md", 200, "text/plain; charset=utf-8"},
+		{"GET", "/docs/boundary-realtime.yaml", 200, "text/plain; charset=utf-8"},
+		{"GET", "/README.md", 200, "text/plain; charset=utf-8"},
+		{"GET", "/PROTOCOL.md", 200, "text/plain; charset=utf-8"},
+		{"GET", "/LICENSE", 200, "text/plain; charset=utf-8"},
+		{"GET", "/go.mod", 404, "text/plain; charset=utf-8"},
+		{"GET", "/api/openapi.json", 302, "text/html; charset=utf-8"},
 		{"GET", "/docs/nothing.md", 404, "text/plain; charset=utf-8"},
 		{"GET", "/docs/docs.go", 404, "text/plain; charset=utf-8"},
 		{"GET", "/nothing", 404, "text/plain; charset=utf-8"},
@@ -49,6 +57,39 @@ func TestHandler(t *testing.T) {
 			t.Errorf("%s %s: the headers are %v", test.method, test.path, response.Header)
 		}
 	}
+}
+
+// The list names every document, and the links between documents lead to one.
+func TestDocumentsAreReached(t *testing.T) {
+	t.Parallel()
+	elsewhere := regexp.MustCompile(`^(/docs/adr|/bench/|/examples/|/doc\.go|/realtimetest|/openapi\.json)`)
+	listed := regexp.MustCompile(`href="(/[^"]+)"`).FindAllStringSubmatch(body(t, "/docs/"), -1)
+	links := regexp.MustCompile(`\]\(([^)#:\s]+)[^)]*\)`)
+	if len(listed) < 12 {
+		t.Errorf("the list has %d links", len(listed))
+	}
+	for _, at := range listed {
+		if elsewhere.MatchString(at[1]) {
+			continue
+		}
+		for _, link := range links.FindAllStringSubmatch(body(t, at[1]), -1) {
+			to := path.Join(path.Dir(at[1]), link[1])
+			if status := get(t, "GET", to).StatusCode; !elsewhere.MatchString(to) && status >= 400 {
+				t.Errorf("%s links to %s, which is answered with %d", at[1], to, status)
+			}
+		}
+	}
+}
+
+// body returns a page that there must be.
+func body(t *testing.T, path string) string {
+	t.Helper()
+	response := get(t, "GET", path)
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != 200 {
+		t.Errorf("%s: %d, %v", path, response.StatusCode, err)
+	}
+	return string(text)
 }
 
 // The policy would stop these in a browser; the test says where they are.
