@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -40,6 +41,12 @@ func (k *key) verify(signed string, signature []byte) error {
 
 // uses is false for a nil key.
 func (k *key) uses(alg string) bool { return k != nil && k.method.Alg() == usualName(alg) }
+
+// equals reports whether two public keys verify the same signatures.
+func (k *key) equals(other *key) bool {
+	public, ok := k.material.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.method == other.method && public.Equal(other.material)
+}
 
 // usualName returns EdDSA for Ed25519, which is its name for the one curve that we
 // know (RFC 9864, section 2.2), and any other name as it is.

@@ -12,7 +12,7 @@ import (
 // keySet is one version of an issuer's public keys. It is immutable.
 type keySet struct {
 	keys    []*key
-	ignored int  // entries that are no key of ours
+	ignored int  // entries that are no key of ours, or one that was listed before
 	leaked  bool // one of them was a private key
 }
 
@@ -39,7 +39,7 @@ func parseKeySet(data []byte, alg string) (*keySet, error) {
 	set := &keySet{}
 	for _, entry := range *document.Keys {
 		k, err := parseJWK(entry, alg)
-		if err != nil || k.id != "" && len(set.find(k.id, k.method.Alg())) == maxSameKid {
+		if err != nil || set.isFull(k) {
 			set.ignored++
 			set.leaked = set.leaked || errors.Is(err, errLeaked)
 			continue
@@ -47,6 +47,14 @@ func parseKeySet(data []byte, alg string) (*keySet, error) {
 		set.keys = append(set.keys, k)
 	}
 	return set, nil
+}
+
+// isFull reports whether k would be no help: it is in the set, or as many are as a token
+// is tried with.
+func (s *keySet) isFull(k *key) bool {
+	same := s.find(k.id, k.method.Alg())
+	return k.id != "" && len(same) == maxSameKid ||
+		slices.ContainsFunc(same, func(o *key) bool { return o.id == k.id && o.equals(k) })
 }
 
 // parseJWK hands on only the public numbers: the certificate members could make
@@ -112,7 +120,7 @@ func (s *keySet) has(kid string) bool {
 
 // choose returns the keys that a token may be signed with: those that have its
 // algorithm and its kid (RFC 7517, section 4.5). A token without kid is for the one key
-// that has its algorithm.
+// that has its algorithm, under however many ids it is listed.
 func (s *keySet) choose(kid, alg string) ([]*key, error) {
 	found := s.find(kid, alg)
 	switch {
@@ -120,8 +128,11 @@ func (s *keySet) choose(kid, alg string) ([]*key, error) {
 		return nil, refuse(ReasonKey, "no key has the token's kid")
 	case len(found) == 0:
 		return nil, refuse(ReasonAlgorithm, "alg is not that of the key")
-	case kid == "" && len(found) > 1:
-		return nil, refuse(ReasonKey, "the token has no kid, and %d keys have its alg", len(found))
+	case kid != "":
+		return found, nil
 	}
-	return found, nil
+	if slices.ContainsFunc(found[1:], func(k *key) bool { return !k.equals(found[0]) }) {
+		return nil, refuse(ReasonKey, "the token has no kid, and several keys have its alg")
+	}
+	return found[:1], nil
 }

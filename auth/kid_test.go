@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,12 @@ func TestKeysUnderOneID(t *testing.T) {
 		{"no kid, one key of the kind", []string{byRSA, byEC, byEd}, signed("ES256", "", ecKey()), ""},
 		{"no kid, no key of the kind", []string{byRSA, byEC}, signed("EdDSA", "", edKey()), ReasonAlgorithm},
 		{"no kid, two keys of the kind", []string{byRSA, other, byEC}, signed("RS256", "", rsaKey()), ReasonKey},
+		{"no kid, one key listed twice", []string{byRSA, jwk("b", rsaKey().Public(), ""), byEC}, signed("RS256", "", rsaKey()), ""},
+		{"no kid, one EC key listed twice", []string{byEC, jwk("", ecKey().Public(), "")}, signed("ES256", "", ecKey()), ""},
+		{"no kid, one Ed25519 key listed twice", []string{byEd, jwk("b", edKey().Public(), `"use":"sig"`)}, signed("EdDSA", "", edKey()), ""},
+		{"no kid, one key twice and another", []string{byRSA, byRSA, other}, signed("RS256", "", rsaKey()), ReasonKey},
+		{"no kid, one key for two algorithms", []string{byRSA, jwk("a", rsaKey().Public(), `"alg":"PS256"`)}, signed("PS256", "", rsaKey()), ""},
+		{"one key listed often, and another", append(slices.Repeat([]string{byRSA}, maxSameKid), other), signed("RS256", "a", otherRSA()), ""},
 		{"no kid, another key of the kind", []string{byRSA, byEC}, signed("RS256", "", otherRSA()), ReasonSignature},
 	} {
 		t.Run(c.name, func(t *testing.T) {
