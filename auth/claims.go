@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,6 +53,27 @@ func (n ClaimNames) withDefaults() ClaimNames {
 		}
 	}
 	return n
+}
+
+// reads reports whether a claim of this name is read, as a whole or for what is in it.
+func (n ClaimNames) reads(name string) bool {
+	paths := [...]string{n.UserID, n.Role, n.Roles, n.Permissions, n.Topics, n.Email, "exp", "iat", "nbf", "iss", "aud", "jti"}
+	return slices.ContainsFunc(paths[:], func(path string) bool {
+		return path == name || strings.HasPrefix(path, name+".")
+	})
+}
+
+// misread refuses a claim set that is not one. It names a claim that occurs twice if
+// that is read: any other name is the token's.
+func (n ClaimNames) misread(err error) error {
+	repeated, ok := errors.AsType[*repeatedName](err)
+	switch {
+	case !ok:
+		return refuse(ReasonMalformed, "claims: %w", err)
+	case n.reads(repeated.name):
+		return refuse(ReasonMalformed, "claims: %s occurs twice (RFC 7519, section 4)", repeated.name)
+	}
+	return refuse(ReasonMalformed, "claims: a claim that is not read occurs twice (RFC 7519, section 4)")
 }
 
 // policy is what a claim set must satisfy.

@@ -1,9 +1,12 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,6 +48,59 @@ func TestDetail(t *testing.T) {
 		got := Detail(fmt.Errorf("wrapped, with what a caller adds: %s: %w", c.token, err))
 		if ReasonOf(err) != c.reason || !strings.HasPrefix(got, c.says) || strings.Contains(got, "hidden") {
 			t.Errorf("%s: reason %q, detail %q; want %q, %q", name, ReasonOf(err), got, c.reason, c.says)
+		}
+	}
+}
+
+// A claim set that cannot be read as a whole: the detail names the claim where it is one
+// that the configuration knows. Any other name is the token's.
+func TestDetailOfMisreadClaims(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, Options{HMACSecret: secret, Claims: ClaimNames{UserID: "user.id", Roles: "realm.app.roles", Email: "https://id.example/mail"}})
+	const rest = `,"exp":4e9`
+	many := strings.Join(slices.Collect(numbered(`,"hidden%d":0`, 257)), "")
+	for claims, c := range map[string]struct {
+		reason Reason
+		says   string
+	}{
+		`{"exp":1,"user":{"id":"hidden"}` + rest + `}`:                           {ReasonMalformed, "claims: exp occurs twice (RFC 7519, section 4)"},
+		`{"user":{"id":"hidden"},"user":"hidden"` + rest + `}`:                   {ReasonMalformed, "claims: user occurs twice (RFC 7519, section 4)"},
+		`{"realm":1,"realm":2` + rest + `}`:                                      {ReasonMalformed, "claims: realm occurs twice (RFC 7519, section 4)"},
+		`{"https://id.example/mail":1,"https://id.example\/mail":2` + rest + `}`: {ReasonMalformed, "claims: https://id.example/mail occurs twice (RFC 7519, section 4)"},
+		`{"hidden":1,"hidden":2` + rest + `}`:                                    {ReasonMalformed, "claims: a claim that is not read occurs twice (RFC 7519, section 4)"},
+		`{"":1,"":2` + rest + `}`:                                                {ReasonMalformed, "claims: a claim that is not read occurs twice (RFC 7519, section 4)"},
+		`{"user":1` + many + `}`:                                                 {ReasonMalformed, "claims: more than 256 names"},
+		`{"user":{"id":"hidden","id":"u1"}` + rest + `}`:                         {ReasonSubject, "user.id: in user: a name occurs twice"},
+		`{"user":{"id":"hidden"` + many + `}` + rest + `}`:                       {ReasonSubject, "user.id: in user: more than 256 names"},
+	} {
+		_, err := j.Verify(t.Context(), hs256(claims))
+		if got := Detail(err); ReasonOf(err) != c.reason || !strings.HasPrefix(got, c.says) || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%.100s: reason %q, detail %q; want %q, %q", claims, ReasonOf(err), got, c.reason, c.says)
+		}
+	}
+}
+
+// A name twice in a nested object costs the right, and the log says in which object.
+func TestDroppedRightNamesTheObject(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	o := Options{HMACSecret: secret, Claims: ClaimNames{Roles: "realm.app.roles"}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	wantReason(t, newJWT(t, o), hs256(`{"sub":"u1","exp":4e9,"realm":{"app":{"roles":"hidden","roles":"hidden"}}}`), "")
+	if text := log.String(); !strings.Contains(text, "claim=realm.app.roles") || !strings.Contains(text, `cause="in realm: in app: a name occurs twice`) || strings.Contains(text, "hidden") {
+		t.Errorf("log: %s", text)
+	}
+}
+
+// Inspect says in which part of the token the mistake is.
+func TestInspectNamesThePart(t *testing.T) {
+	t.Parallel()
+	for token, says := range map[string]string{
+		withHeader(`{"alg":"HS256","alg":"HS256"}`): "header: a name occurs twice",
+		hs256(`{"sub":"hidden","sub":"u1"}`):        "claims: sub occurs twice",
+		hs256(`[]`):                                 "claims: not a JSON object",
+	} {
+		if _, _, err := Inspect(token); ReasonOf(err) != ReasonMalformed || !strings.HasPrefix(Detail(err), says) {
+			t.Errorf("Inspect: %v, want %q", err, says)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func appendObject(dst object, data []byte) (object, error) {
 		case r.LoneName():
 			mistake = strictjson.ErrSurrogate
 		case dst.value(name) != nil:
-			mistake = errDuplicate
+			mistake = &repeatedName{string(name)}
 		case len(dst) == maxMembers:
 			mistake = errMembers
 		default:
@@ -57,6 +57,14 @@ func appendObject(dst object, data []byte) (object, error) {
 	}
 	return dst, nil
 }
+
+// repeatedName is errDuplicate with the name, which is the sender's and not for a text.
+type repeatedName struct{ name string }
+
+func (e *repeatedName) Error() string { return errDuplicate.Error() }
+
+// Unwrap returns errDuplicate.
+func (e *repeatedName) Unwrap() error { return errDuplicate }
 
 func isRepeated(err error) bool {
 	var repeated *strictjson.RepeatedError

@@ -172,7 +172,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (*Identity, error) {
 	var buf [24]member
 	claims, err := appendObject(buf[:0], s.claims)
 	if err != nil {
-		return nil, refuse(ReasonMalformed, "claims: %w", err)
+		return nil, j.policy.names.misread(err)
 	}
 	if err := j.checkSignature(ctx, h, s); err != nil {
 		return nil, err

@@ -117,10 +117,11 @@ func Inspect(token string) (header, claims json.RawMessage, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, data := range [][]byte{s.header, s.claims} {
-		if _, err := appendObject(nil, data); err != nil {
-			return nil, nil, refuse(ReasonMalformed, "%w", err)
-		}
+	if _, err := appendObject(nil, s.header); err != nil {
+		return nil, nil, refuse(ReasonMalformed, "header: %w", err)
+	}
+	if _, err := appendObject(nil, s.claims); err != nil {
+		return nil, nil, ClaimNames{}.withDefaults().misread(err)
 	}
 	return s.header, s.claims, nil
 }

@@ -32,11 +32,15 @@ func find(claims object, path string) ([]byte, error) {
 			continue
 		}
 		nested, err := appendObject(nil, outer)
-		if err != nil {
-			return nil, err
+		var value []byte
+		if err == nil {
+			value, err = find(nested, path[i+1:])
 		}
-		if value, err := find(nested, path[i+1:]); value != nil || err != nil {
-			return value, err
+		if err != nil {
+			return nil, fmt.Errorf("in %s: %w", path[:i], err)
+		}
+		if value != nil {
+			return value, nil
 		}
 	}
 	return nil, nil
