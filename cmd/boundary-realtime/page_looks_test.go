@@ -39,6 +39,10 @@ func testLooks(alice, bob *tab) {
 		alice.expectLayout(look.name)
 	}
 	alice.look("light", 320, 640)
+	alice.expectMarked("true", `(() => { // the messages come behind Send, and before the snippets
+		const [send, live, code] = ["#send-form", ".live", ".code"].map((s) => document.querySelector(s).getBoundingClientRect());
+		return send.bottom < live.top && live.top < send.bottom + 60 && live.bottom < code.top;
+	})()`)
 	alice.eval("scrollTo(0, document.body.scrollHeight)")
 	alice.screenshot("phone-end")
 	alice.expectMarked("0", `document.querySelector(".top").getBoundingClientRect().top`)

@@ -43,6 +43,7 @@ func TestPageStates(t *testing.T) {
 	testAddresses(page)
 	testEmpty(page)
 	testPings(page)
+	testOldWords(page)
 	testRefusedSession(page)
 	testRefusedToken(page, u, server.key())
 	page.expectComplaints("network error: Failed to load resource: the server responded with a status of 400 (Bad Request)") // for the user that cannot be
@@ -159,6 +160,7 @@ func testEmpty(page *tab) {
 		page.expectMarked(fmt.Sprint(list), `document.querySelector("#messages").checkVisibility()`)
 		page.expectMarked(fmt.Sprint(!list), `document.querySelector("#empty").checkVisibility()`)
 	}
+	page.expectText("#count", "") // a frame of the protocol is no message
 	page.expectMarked("$connected", `document.querySelector("#messages").lastElementChild.querySelector(".type").textContent`)
 	visible(true)
 	page.click("#frames")
@@ -183,6 +185,39 @@ func testEmpty(page *tab) {
 	} {
 		page.expectMarked(want, fmt.Sprintf(`import("/messages.js").then(({Messages}) => new Messages(document.createElement("ol"), () => {}).emptyText(%q))`, state))
 	}
+}
+
+// testOldWords shows that the result of an action goes with the next one, that a
+// failed attempt does not hide why the connection has ended, and that a long
+// payload is folded.
+func testOldWords(page *tab) {
+	page.t.Helper()
+	page.send("user", "zoe", "Sent to 0 connections: this user has no open connection")
+	page.enter("#topic", "a::b\r")
+	page.becomes(`document.querySelector("#topic-result").textContent.startsWith("Not subscribed")`)
+	page.expectText("#send-result", "")
+	page.send("user", "carol", "Sent to 1 connection")
+	page.expectText("#topic-result", "")
+
+	page.expectMarked("1006 connection lost: the server is shutting down|1006 connection lost: the server is shutting down|4008 this client read too slowly", `import("/connection.js").then(({Connection}) => {
+		const told = [];
+		const c = new Connection({onState: (state, text) => told.push(text.split("; ")[0])});
+		c.closing = {reason: "drain"};
+		c.closed({code: 1006, reason: ""});
+		c.closing = null;
+		c.closed({code: 1006, reason: ""});
+		c.closed({code: 4008, reason: ""});
+		c.stop();
+		return told.join("|");
+	})`)
+
+	page.choose("#payload", `{"n": [`+strings.Repeat("1,", 40)+`1]}`)
+	page.send("user", "carol", "Sent to 1 connection")
+	page.becomes(`document.querySelectorAll("#messages pre.folded").length >= 2`) // sent and received
+	page.expectMarked("true", `document.querySelector("#messages pre.folded").clientHeight < 150`)
+	page.click("#messages .unfold")
+	page.expectMarked("Show less true", `[document.querySelector("#messages .unfold").textContent, document.querySelector("#messages pre").clientHeight > 200].join(" ")`)
+	page.choose("#payload", `{ "text": "Hello!" }`)
 }
 
 // testPings shows pings only when they are asked for.
@@ -224,6 +259,9 @@ func testRefusedToken(page *tab, u *url.URL, key string) {
 	page.eval(`void (location.hash = "token=a.b.c")`)
 	page.becomes(fmt.Sprintf(`![%q, "–"].includes(document.querySelector("#connection").textContent)`, id))
 	page.expectText("#user", "dora")
+	if got := page.text("#notice"); !strings.HasPrefix(got, "The token in the address was refused: 4500 the token was refused") || !strings.HasSuffix(got, "new session for dora.") {
+		page.t.Errorf("the notice is %q", got)
+	}
 
 	status, body := call(page.t, "POST", u.Scheme+"://"+u.Host+"/v1/revocations", `{"user":"dora","reason":"left"}`, "Authorization", "Bearer "+key)
 	if status != 200 {

@@ -22,6 +22,7 @@ export class Connection {
     this.attempt = 0;
     this.calls = 0; // of open and close: the last one counts
     this.renewed = false; // since the last connection, the token was replaced
+    this.end = undefined; // of the last connection, in words; until the next one
   }
 
   get isOpen() {
@@ -86,6 +87,7 @@ export class Connection {
   connected(hello) {
     this.since = Date.now();
     this.renewed = false;
+    this.end = undefined;
     this.pingInterval = hello.pingInterval;
     this.onState("open", "Connected");
     for (const topic of this.topics) this.resubscribe(topic);
@@ -111,6 +113,14 @@ export class Connection {
     }, 2 * this.pingInterval + 5000);
   }
 
+  // What the page says of an end: attempts that fail later do not hide why the
+  // connection before has ended.
+  tell(code, reason) {
+    const draining = code === 1006 && this.closing?.reason === "drain";
+    if (code !== 1006 || draining || !this.end) this.end = describe(code, draining ? "the server is shutting down" : reason);
+    return this.end;
+  }
+
   closed({ code, reason }) {
     const lived = Date.now() - (this.since ?? Date.now());
     this.since = undefined;
@@ -120,7 +130,7 @@ export class Connection {
     // A server that was started again refuses the tokens of the one before it. A
     // new token that is refused, too, is not replaced.
     if (reconnects(code) || this.closing || (needsToken(code) && !this.renewed)) this.retry(code, reason);
-    else this.onState("closed", `Closed: ${describe(code, reason)}`, code);
+    else this.onState("closed", `Closed: ${this.tell(code, reason)}`, code);
   }
 
   // Full jitter: clients that were cut off together do not come back together.
@@ -130,7 +140,7 @@ export class Connection {
     const seconds = (delay / 1000).toFixed(1);
     if (needsToken(code)) this.renewed = true;
     const how = needsToken(code) ? "reconnecting with a new token" : "reconnecting";
-    this.onState("waiting", `${describe(code, reason)}; ${how} in ${seconds} s`, code);
+    this.onState("waiting", `${this.tell(code, reason)}; ${how} in ${seconds} s`, code);
     this.timer = setTimeout(() => this.open(needsToken(code)), delay);
   }
 

@@ -31,6 +31,10 @@ function showState(state, text, code) {
   $("state-text").textContent = text;
   $("toggle").textContent = { open: "Disconnect", closed: "Connect" }[state] ?? "Stop";
   if (state !== "open") $("connection").textContent = "–";
+  if (needsToken(code) && session.pasted) {
+    session.pasted = false;
+    result("notice", "warn", `The token in the address was refused: ${text.split("; ")[0]}. This is a new session for ${session.user}.`);
+  }
   showList();
 }
 
@@ -50,9 +54,7 @@ function showClient({ userId, roles, connectionId, expiresAt }) {
   $("second").href = `/#${new URLSearchParams({ user: other[0], roles: other[1] })}`;
   $("second").textContent = `Open a second client (${other[0]}, ${other[1]})`;
   if (!$("target").value && $("kind").value === "user") $("target").value = userId;
-  for (const id of ["topic-result", "send-result"]) {
-    if ($(id).classList.contains("bad")) result(id, "", ""); // of the connection before
-  }
+  clearResults(); // of the connection before
   showRights();
   session.refreshKey().then(showSnippets, () => result("send-result", "bad", "The API key could not be fetched."));
 }
@@ -62,20 +64,30 @@ function result(id, kind, text) {
   $(id).textContent = text;
 }
 
+// Each action shows its own result and no older one.
+function clearResults() {
+  for (const id of ["topic-result", "send-result"]) result(id, "", "");
+}
+
 on("toggle", "click", () => {
+  clearResults();
+  result("notice", "", "");
   if ($("state").dataset.state === "closed") connection.open(needsToken(lastCode));
   else connection.close();
 });
 
 // A link that is pasted into the address of this page changes its fragment alone.
 addEventListener("hashchange", () => {
-  if (session.readAddress()) connection.open();
+  if (!session.readAddress()) return;
+  result("notice", "", "");
+  connection.open();
 });
 
 // Topics.
 
 on("subscribe-form", "submit", async (event) => {
   event.preventDefault();
+  clearResults();
   showTopics(await connection.subscribe($("topic").value.trim()));
 });
 
@@ -94,6 +106,7 @@ function chip(topic) {
   remove.type = "button";
   remove.setAttribute("aria-label", `Unsubscribe from ${topic}`);
   remove.addEventListener("click", async () => {
+    clearResults();
     await connection.unsubscribe(topic);
     showTopics({ ok: true });
     $("topic").focus();
@@ -107,7 +120,7 @@ on("topic", "input", () => {
   showSnippets();
 });
 
-// Rights as in production: the token allows what its topics claim says.
+// A token with a topics claim, as in production, allows what the claim lists.
 
 function showRights() {
   $("strict").checked = session.topics !== undefined;
@@ -171,7 +184,7 @@ on("send-form", "input", () => {
 
 on("send-form", "submit", async (event) => {
   event.preventDefault();
-  result("send-result", "", "");
+  clearResults();
   const asked = read();
   if (!asked) {
     $("payload").focus();
@@ -202,7 +215,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 function showList() {
   const { shown, total, heldBack, paused } = messages;
-  $("count").textContent = total;
+  $("count").textContent = total || ""; // frames of the protocol do not count
   $("held").textContent = paused ? `${heldBack} held back` : "";
   $("messages").hidden = !shown;
   $("empty").hidden = shown;

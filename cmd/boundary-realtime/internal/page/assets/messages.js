@@ -1,6 +1,8 @@
 // The list of messages and protocol frames, arrived and sent: newest first, bounded.
 
 const most = 500;
+const foldedLines = 9; // a longer text is folded
+const foldedLength = 500;
 
 export class Messages {
   constructor(list, onChange) {
@@ -110,9 +112,26 @@ function line(className, type, rest, at = new Date()) {
   if (fields.length > 0) {
     const shown = fields.length === 1 && fields[0] === "payload" ? rest.payload : rest;
     const text = typeof shown === "string" ? shown : JSON.stringify(shown, null, className.includes("frame") ? 0 : 2);
-    item.append(element("pre", "", text));
+    const pre = element("pre", "", text);
+    item.append(pre);
+    const lines = text.split("\n").length;
+    if (lines > foldedLines || text.length > foldedLength) item.append(unfold(pre));
   }
   return item;
+}
+
+// Returns a button that shows the whole of a folded text, and folds it again.
+function unfold(pre) {
+  const button = element("button", "quiet unfold");
+  button.type = "button";
+  const fold = (folded) => {
+    pre.classList.toggle("folded", folded);
+    button.textContent = folded ? "Show all" : "Show less";
+    button.setAttribute("aria-expanded", String(!folded));
+  };
+  button.addEventListener("click", () => fold(!pre.classList.contains("folded")));
+  fold(true);
+  return button;
 }
 
 function tag(item, className, text, first) {

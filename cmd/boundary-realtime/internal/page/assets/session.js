@@ -13,6 +13,7 @@ export class Session {
     this.roles = stored.roles ?? ["user"];
     this.topics = stored.topics; // patterns the token is to allow; undefined: every topic
     this.current = stored.token;
+    this.pasted = false; // the token is from the address, and was not accepted yet
     this.readAddress();
   }
 
@@ -27,6 +28,7 @@ export class Session {
     }
     if (given.has("user") || given.has("token")) this.topics = given.has("topics") ? list(given.get("topics")) : undefined;
     if (given.has("token")) this.current = given.get("token");
+    if (given.has("user") || given.has("token")) this.pasted = given.has("token");
     history.replaceState(null, "", location.pathname);
     this.keep();
     return given.has("user") || given.has("token");
@@ -39,7 +41,7 @@ export class Session {
 
   // Takes user and roles from $connected: a token from the address may be for others.
   learn(user, roles) {
-    Object.assign(this, { user, roles });
+    Object.assign(this, { user, roles, pasted: false });
     this.keep();
   }
 
