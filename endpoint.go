@@ -76,7 +76,7 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked || err == nil {
 		return nil
 	}
-	if _, refused := errors.AsType[*RefusedError](err); refused {
+	if refusedBy(err) != nil {
 		return err
 	}
 	e.service.peers.Of(kindOpen).Error("OnOpen failed; the connection lives on", "connection", c.ID(), "error", err)

@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -81,7 +80,7 @@ func cannotUpgrade(w http.ResponseWriter) {
 // One that OnOpen refuses is closed behind the upgrade by the engine.
 func (e *endpoint) begin(ctx context.Context, a attempt, spec engine.Spec) *refusal {
 	_, err := e.connect(ctx, a, spec)
-	if _, refused := errors.AsType[*RefusedError](err); err == nil || refused {
+	if err == nil || refusedBy(err) != nil {
 		return nil
 	}
 	return lateRefusal(err, spec.TextPing).of(a.id)

@@ -31,7 +31,17 @@ type RefusedError struct {
 
 // Error returns the code and the reason.
 func (e *RefusedError) Error() string {
+	if e == nil {
+		return "realtime: a RefusedError that is nil"
+	}
 	return fmt.Sprintf("realtime: the application refuses the connection: %d %s", e.Code, e.Reason)
+}
+
+// refusedBy returns the refusal in an error; nil: it is any other error, as a
+// RefusedError that is nil is.
+func refusedBy(err error) *RefusedError {
+	refused, _ := errors.AsType[*RefusedError](err)
+	return refused
 }
 
 // reasonApplication is the reason of the refusals that OnOpen decides.
@@ -42,7 +52,7 @@ const reasonApplication = "application"
 // transport's connection the caller of Connect gets the error, and the log nothing.
 func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
 	s := c.endpoint.service
-	refused, _ := errors.AsType[*RefusedError](err)
+	refused := refusedBy(err)
 	code := refused.Code
 	if !code.Valid() {
 		s.peers.Of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",

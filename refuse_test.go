@@ -97,6 +97,40 @@ func TestOnOpenRefuses(t *testing.T) {
 	}
 }
 
+// A RefusedError that is nil refuses nothing: it is an error as any other.
+func TestNilRefusalIsAnyError(t *testing.T) {
+	t.Parallel()
+	var none *realtime.RefusedError
+	for name, err := range map[string]error{"plain": none, "wrapped": fmt.Errorf("open: %w", none)} {
+		log := &journal{}
+		svc := newService(t, realtime.Options{Log: log.logger()})
+		_, failed := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{
+			Identity:       &realtime.Identity{UserID: "u1"},
+			HandlerOptions: realtime.HandlerOptions{OnOpen: func(context.Context, *realtime.Conn) error { return err }},
+		})
+		if n := metric(t, svc, "realtime_refusals_total"); failed != nil || n != 0 || svc.ConnectionCount() != 1 {
+			t.Errorf("%s: %v, %v refusals are counted, %d connections are there", name, failed, n, svc.ConnectionCount())
+		}
+		if text := log.String(); !strings.Contains(text, "lives on") || strings.Contains(text, "PANIC") {
+			t.Errorf("%s: the log: %s", name, text)
+		}
+	}
+}
+
+// A refusal of OnOpen is counted as any other, and logged unless the caller of
+// Connect gets it.
+func TestRefusalOfOnOpenIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	opts, closed := refusing(t, realtime.Refuse(4403, "no"))
+	svc := newService(t, realtime.Options{Log: log.logger()})
+	_, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}, HandlerOptions: opts})
+	eventually(t, closed, "OnClose")
+	if text := log.String(); err == nil || strings.Contains(text, "reason=application") {
+		t.Errorf("connect: %v; the log: %s", err, text)
+	}
+}
+
 // What a refused client has sent already is not handed over.
 func TestRefusedClientIsNotHeard(t *testing.T) {
 	t.Parallel()
