@@ -209,7 +209,8 @@ type HandlerOptions struct {
 	// from, beside the origin that the request itself is for:
 	// "https://app.example.com", or that of a native shell or an extension, such as
 	// "capacitor://localhost". They are compared exactly: there are no patterns, and
-	// "null" allows nothing. Default: the request's own origin alone.
+	// "null" allows nothing. The schemes ws and wss count as http and https, since
+	// some native clients send them. Default: the request's own origin alone.
 	AllowedOrigins []string
 	// TrustedProxies are the networks of the proxies before this service. Of them
 	// X-Forwarded-For is believed where clients of an address are counted (see

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -73,9 +74,22 @@ func (p Pages) Check(r *http.Request) *Refusal {
 		return p.refuse(values[0], own, "this is not an origin")
 	case own != "" && hostname(origin) == hostname(own):
 		return p.refuse(origin, own, "it differs from the server's own in scheme or port, as behind a proxy that ends TLS: "+
-			"list it in allowed_origins (AllowedOrigins), or list the proxy in trusted_proxies (TrustedProxies) and let it set X-Forwarded-Proto and X-Forwarded-Host")
+			"list it in allowed_origins (AllowedOrigins)"+p.proxies.remedy(r))
 	}
 	return p.refuse(origin, own, "if its pages may connect, list it in allowed_origins (AllowedOrigins)")
+}
+
+// remedy is what helps, beside listing an origin, where a proxy hides the server's
+// own.
+func (p Proxies) remedy(r *http.Request) string {
+	peer, ok := parseHop(r.RemoteAddr)
+	switch {
+	case ok && p.Trusts(peer):
+		return ", or configure the proxy: let it set X-Forwarded-Proto and X-Forwarded-Host"
+	case len(p) > 0:
+		return "; such headers of a proxy do not count here, since the peer is not in trusted_proxies (TrustedProxies): with proxy_protocol it is the client"
+	}
+	return ", or list the proxy in trusted_proxies (TrustedProxies) and let it set X-Forwarded-Proto and X-Forwarded-Host"
 }
 
 // Refusal says which origin may not connect. Its texts are fit for a log.
@@ -181,7 +195,11 @@ func normalize(origin string) string {
 	switch strings.ToLower(scheme) {
 	case "http", "https":
 		return webOrigin(origin)
-	case "ws", "wss", "ftp", "data", "blob": // of no page
+	case "ws": // of no page, but native clients send the URL of the WebSocket
+		return webOrigin("http://" + host)
+	case "wss":
+		return webOrigin("https://" + host)
+	case "ftp", "data", "blob": // of no page
 		return ""
 	}
 	valid := found && isScheme(scheme) && strings.IndexFunc(host, func(r rune) bool { return !isHostByte(r) }) < 0
@@ -227,13 +245,19 @@ func webOrigin(origin string) string {
 	switch {
 	case u.Scheme == "http" && port == "80", u.Scheme == "https" && port == "443":
 		port = ""
-	case u.Scheme != "http" && u.Scheme != "https":
+	case u.Scheme != "http" && u.Scheme != "https", port != "" && !isPort(port):
 		return ""
 	}
 	if port != "" {
 		name += ":" + port
 	}
 	return u.Scheme + "://" + strings.ToLower(name)
+}
+
+// isPort reports whether digits are a port as browsers write it.
+func isPort(digits string) bool {
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return err == nil && n > 0 && digits[0] != '0'
 }
 
 // hostname returns the host of an origin without its port.

@@ -74,7 +74,8 @@ func TestNativeOriginsAreComparedExactly(t *testing.T) {
 // An entry that allows nothing is a mistake, and the problem says what to write.
 func TestCheckEntry(t *testing.T) {
 	t.Parallel()
-	for _, good := range append(nativeOrigins, "https://app.example.com", "https://app.example.com:8443", "HTTPS://APP.EXAMPLE.COM", "http://[::1]:3000") {
+	for _, good := range append(nativeOrigins, "https://app.example.com", "https://app.example.com:8443", "HTTPS://APP.EXAMPLE.COM", "http://[::1]:3000",
+		"https://app.example.com:65535", "wss://app.example.com", "ws://localhost:5173") {
 		if err := CheckEntry(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
@@ -93,7 +94,11 @@ func TestCheckEntry(t *testing.T) {
 		"https://app.example.com/":      "no paths",
 		"https://app.example.com?":      "is not an origin",
 		"https://a@app.example.com":     "is not an origin",
-		"wss://app.example.com":         "is not an origin",
+		"ftp://app.example.com":         "is not an origin",
+		"https://app.example.com:99999": "is not an origin",
+		"https://app.example.com:0443":  "is not an origin",
+		"https://app.example.com:0":     "is not an origin",
+		"wss://app.example.com/":        "no paths",
 		"capacitor://":                  "is not an origin",
 		"capacitor://localhost/":        "no paths",
 		"Capacitor://localhost":         "is not an origin",
@@ -110,6 +115,50 @@ func TestCheckEntry(t *testing.T) {
 		}
 		if why := p.Check(request("example.com", bad)); why == nil {
 			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+// Some native clients send the URL of the WebSocket as their origin.
+func TestSchemesOfWebSockets(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		host, origin string
+		passes       bool
+	}{
+		{"node:8080", "ws://node:8080", true},
+		{"node", "WS://NODE:80", true},
+		{"node:8080", "wss://node:8080", false},
+		{"node:8080", "ws://node:8080/ws", false},
+		{"node", "wss://app.example.com", true},
+		{"node", "wss://app.example.com:443", true},
+		{"node", "ws://app.example.com", false},
+		{"node", "http://native.example.com", true},
+		{"node", "ws://native.example.com", true},
+		{"node", "wss://native.example.com", false},
+		{"node", "wss://app.example.com.evil.net", false},
+	} {
+		p := pages(t, "https://app.example.com", "ws://native.example.com")
+		if why := p.Check(request(c.host, c.origin)); (why == nil) != c.passes {
+			t.Errorf("%s of %s: %+v, want to pass: %v", c.origin, c.host, why, c.passes)
+		}
+	}
+}
+
+// A hint does not ask for what is done: with the PROXY protocol, the peer is the
+// client, whose headers are not believed.
+func TestHintWhereProxiesAreListed(t *testing.T) {
+	t.Parallel()
+	p, _ := NewPages(nil, NewProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}))
+	for peer, want := range map[string]string{
+		"10.0.0.1:5":  "let it set X-Forwarded-Proto and X-Forwarded-Host",
+		"192.0.2.1:5": "proxy_protocol",
+	} {
+		r := request("node", "https://node")
+		r.RemoteAddr = peer
+		why := p.Check(r)
+		if why == nil || !strings.Contains(why.Hint, "list it in allowed_origins") || !strings.Contains(why.Hint, want) || strings.Contains(why.Hint, "list the proxy in trusted_proxies") {
+			t.Errorf("from %s: %+v", peer, why)
 		}
 	}
 }
@@ -223,6 +272,9 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		folded := strings.ToLower(origin)
+		if rest, found := strings.CutPrefix(folded, "ws"); found {
+			folded = "http" + rest
+		}
 		switch {
 		case origin == "capacitor://localhost":
 		case strings.TrimSuffix(strings.TrimSuffix(folded, "443"), ":") == "https://app.example.com":
