@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 const (
 	headerTooLarge   = "header_too_large"
 	malformedRequest = "malformed_request"
+	http2Preface     = "http2"
 	unreadAnswer     = "unread_answer"
 	proxyHeader      = "proxy_header"
 	untrustedPeer    = "untrusted_peer"
@@ -29,7 +30,7 @@ func NewFigures() *Figures {
 			Help: "Requests and connections that a listener refused or cut, by reason.",
 		}, []string{"reason"}),
 	}
-	for _, reason := range []string{headerTooLarge, malformedRequest, unreadAnswer, proxyHeader, untrustedPeer} {
+	for _, reason := range []string{headerTooLarge, malformedRequest, http2Preface, unreadAnswer, proxyHeader, untrustedPeer} {
 		f.refusals.WithLabelValues(reason)
 	}
 	return f

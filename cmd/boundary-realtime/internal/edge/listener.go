@@ -39,15 +39,15 @@ type Listener struct {
 	opts Options // static
 
 	// Limited in rate, each on its own.
-	headerLog, malformedLog, unreadLog, proxyLog, peerLog *slog.Logger
+	headerLog, malformedLog, http2Log, unreadLog, proxyLog, peerLog *slog.Logger
 }
 
 // NewListener wraps a listener.
 func NewListener(inner net.Listener, opts Options) *Listener {
 	return &Listener{
 		Listener: inner, opts: opts,
-		headerLog: loglimit.New(opts.Log), malformedLog: loglimit.New(opts.Log), unreadLog: loglimit.New(opts.Log),
-		proxyLog: loglimit.New(opts.Log), peerLog: loglimit.New(opts.Log),
+		headerLog: loglimit.New(opts.Log), malformedLog: loglimit.New(opts.Log), http2Log: loglimit.New(opts.Log),
+		unreadLog: loglimit.New(opts.Log), proxyLog: loglimit.New(opts.Log), peerLog: loglimit.New(opts.Log),
 	}
 }
 
@@ -92,8 +92,22 @@ func (l *Listener) Watch(s *http.Server) {
 		if c, _ := r.Context().Value(connKey{}).(*conn); c != nil {
 			c.requested()
 		}
+		if r.Method == "PRI" { // as net/http reads the preface of HTTP/2 (RFC 9113 section 3.4)
+			l.refuseHTTP2(w, r)
+			return
+		}
 		inner.ServeHTTP(w, r)
 	})
+}
+
+// refuseHTTP2 answers a client that speaks HTTP/2 without TLS, and ends its connection.
+func (l *Listener) refuseHTTP2(w http.ResponseWriter, r *http.Request) {
+	l.opts.Figures.refused(http2Preface)
+	l.http2Log.Info("a request was refused with 505: it came as HTTP/2 without TLS; let the client or proxy speak HTTP/1.1 to this server",
+		"address", r.RemoteAddr)
+	w.Header().Set("Connection", "close")
+	http.Error(w, "this server speaks HTTP/1.1: connect without HTTP/2 (a proxy in between must speak HTTP/1.1 to this server)",
+		http.StatusHTTPVersionNotSupported)
 }
 
 // slop is how much more than MaxHeaderBytes net/http reads of a header.

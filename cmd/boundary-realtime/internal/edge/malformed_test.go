@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,33 @@ func TestMalformedRequests(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// HTTP/2 without TLS is refused in words, since a client or proxy was configured for it.
+func TestHTTP2InTheClear(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"", get} {
+		inner := listen(t)
+		r := serve(t, inner, Options{}, false, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet {
+				t.Errorf("the handler got %s %s", r.Method, r.RequestURI)
+			}
+		})
+		c := newClient(t, inner, false)
+		if before != "" {
+			write(t, c, before)
+			c.status(t)
+		}
+		write(t, c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+		answer, err := io.ReadAll(c)
+		if text := string(answer); err != nil || !strings.HasPrefix(text, "HTTP/1.1 505 ") || !strings.Contains(text, "HTTP/2") || strings.Count(text, "\r\n\r\n") != 1 {
+			t.Errorf("the answer is %q (%v)", text, err)
+		}
+		r.line(t, "HTTP/2 without TLS")
+		if n, all := r.total(t, "realtime_http_refusals_total", "http2"), r.total(t, "realtime_http_refusals_total", ""); n != 1 || all != 1 {
+			t.Errorf("%v were counted, %v in all, want 1", n, all)
 		}
 	}
 }
