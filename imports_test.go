@@ -25,12 +25,12 @@ type layer struct {
 // down in the list: imports point one way.
 var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
-	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/loglimit", "internal/origin", "docs", "wire"}},
+	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/leftover", "internal/loglimit", "internal/origin", "docs", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
 	{"internal/doctest", []string{"realtimetest", "."}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
-	{"api", []string{".", "bus", "auth", "internal/loglimit", "internal/metrics", "internal/origin", "wire", "internal/strictjson"}},
+	{"api", []string{".", "bus", "auth", "internal/leftover", "internal/loglimit", "internal/metrics", "internal/origin", "wire", "internal/strictjson"}},
 	{"console", []string{".", "wire"}},
 	{".", []string{"internal/engine", "internal/session", "bus", "auth", "internal/stream", "internal/presence", "internal/revocation", "internal/origin", "internal/socket", "internal/metrics", "internal/poll", "internal/loglimit", "wire"}},
 	{"internal/engine", []string{"bus", "internal/socket", "internal/stream", "internal/metrics", "internal/poll", "wire"}},
@@ -43,6 +43,7 @@ var mayImport = []layer{
 	{"internal/socket", []string{"wire"}},
 	{"internal/faultproxy", nil},
 	{"internal/leaks", nil},
+	{"internal/leftover", nil},
 	{"internal/loglimit", nil},
 	{"internal/origin", nil},
 	{"internal/revocation", nil},

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/internal/leftover"
 )
 
 // Options configure the API. The zero value is an API that refuses every call.
@@ -112,14 +113,14 @@ func (a *api) handler(rt route) http.Handler {
 		// A server that cannot set it bounds the time in its own way, or not at all.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.timeout))
 		r = r.WithContext(ctx)
-		body := &requestBody{ReadCloser: r.Body, ended: r.Body == http.NoBody}
+		body := leftover.Watch(r.Body)
 		r.Body = http.MaxBytesReader(w, body, rt.maxBody)
 		if err := a.serve(rt, w, r); err != nil {
 			p := a.problem(ctx, err)
 			a.refusals.report(r, rt.path, p)
 			p.write(w)
 		}
-		body.discardLeftover(w, r.ProtoMajor)
+		body.Discard(w, r.ProtoMajor)
 	})
 }
 

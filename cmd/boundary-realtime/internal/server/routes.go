@@ -7,6 +7,7 @@ import (
 
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/edge"
+	"boundary-app.org/realtime/internal/leftover"
 )
 
 // publicHandler answers clients, back ends and load balancers.
@@ -17,6 +18,7 @@ func (s *Server) publicHandler() http.Handler {
 		s.dev.addRoutes(mux)
 	}
 	mux.Handle("/ws", edge.TakeOver(&s.sockets))
+	others := leftover.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect what it finds unclean in a path of the API,
 		// which has an answer of its own.
@@ -24,7 +26,7 @@ func (s *Server) publicHandler() http.Handler {
 			s.calls.ServeHTTP(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		others.ServeHTTP(w, r)
 	})
 }
 

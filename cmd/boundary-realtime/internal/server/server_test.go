@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -367,5 +369,36 @@ func TestListenerThatFails(t *testing.T) {
 	_ = s.admin.listener.Close()
 	if err := <-s.ended; err == nil || !strings.Contains(err.Error(), "serve: accept tcp") {
 		t.Errorf("run: %v, want that serving failed", err)
+	}
+}
+
+// Clients that write all of a body before they read get every answer of the public
+// port, not only those of the API.
+func TestAnswersReachClientsThatWriteFirst(t *testing.T) {
+	t.Parallel()
+	s := run(t, "REALTIME_JWT_HMAC_SECRET="+secret, "REALTIME_API_KEY="+apiKey)
+	for target, want := range map[string]int{"/": 404, "/health": 405, "/ready": 405, "/ws": 405, "/v1/nothing": 404, "/openapi.json": 405} {
+		conn, err := net.Dial("tcp", s.public.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		const length = 5 << 20
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", target, apiKey, length)
+		for left := length; left > 0 && err == nil; left -= 4 << 10 {
+			_, err = conn.Write(make([]byte, 4<<10))
+		}
+		if err != nil {
+			t.Errorf("%s: write: %v", target, err)
+			continue
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != want {
+			t.Errorf("%s: %+v (%v), want %d", target, response, err, want)
+			continue
+		}
+		_ = response.Body.Close()
 	}
 }
