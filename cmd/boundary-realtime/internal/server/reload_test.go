@@ -133,6 +133,45 @@ func (r *reloading) wantsChanges(changes ...string) {
 	}
 }
 
+// A change counts when two looks found the same, and not when it was taken back.
+func TestChangeCountsAtTheSecondLook(t *testing.T) {
+	t.Parallel()
+	files := &reloading{dir: t.TempDir()}
+	files.write("preset", "")
+	files.set(withSecret)
+	cfg, err := config.Load(config.Sources{File: filepath.Join(files.dir, "realtime.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReloader(&Server{cfg: cfg, loaded: cfg.DigestsLoaded()}, Reload{})
+	for i, step := range []struct {
+		writes string // "": nothing
+		want   bool
+	}{
+		{"", false},
+		{"message_rate: 1\n", false},
+		{"message_rate: 2\n", false},
+		{"", true},
+		{"", true}, // until it is taken
+		{"message_rate: 3\n", false},
+		{"\n", false},
+		{"\n", true}, // an empty line is a change
+	} {
+		if step.writes != "" {
+			files.set(withSecret + step.writes)
+		}
+		if got := r.changed(); got != step.want {
+			t.Errorf("step %d: changed is %v, want %v", i, got, step.want)
+		}
+	}
+	files.set(withSecret)
+	for range 2 {
+		if r.changed() {
+			t.Error("what is in force already is a change")
+		}
+	}
+}
+
 const withSecret = "jwt_hmac_secret: " + secret + "\n"
 
 func TestReloadOfSettings(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/goleak"
 )
 
 // keyServer is an issuer with one EC key.
@@ -93,5 +95,25 @@ func TestReloadKeepsTheKeySet(t *testing.T) {
 	}
 	if a := r.status(ours); a != 503 {
 		t.Errorf("with another address: %d, want 503", a)
+	}
+}
+
+// Limits that are refused leave everything as it was, and no verifier behind that
+// would go on fetching keys. Not parallel: the goroutines are counted.
+func TestRefusedLimitsLeaveNoVerifier(t *testing.T) {
+	issuer := newKeyServer(t)
+	r := runReloading(t, t.TempDir(), "reload_interval: 0s\njwks_url: "+issuer.URL+"\n")
+	r.status(issuer.token(t, "chat")) // the key set is there
+	before, level := r.verifier.current.Load(), r.level.Level()
+	next := *r.cfg
+	next.Limits.MessageSize = 1 << 10 // stays as it was at the start, says the service
+	next.Log.Level = slog.LevelDebug
+	others := goleak.IgnoreCurrent()
+	if err := newReloader(r.Server, *r.reload).apply(&next, []string{`jwt_audience: "" -> chat`}); err == nil {
+		t.Error("the limits are taken")
+	}
+	goleak.VerifyNone(t, others)
+	if r.verifier.current.Load() != before || r.level.Level() != level {
+		t.Error("the verifier or the level has changed")
 	}
 }
