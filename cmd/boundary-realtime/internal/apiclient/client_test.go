@@ -69,7 +69,7 @@ func TestProblems(t *testing.T) {
 			_, _ = io.WriteString(w, `{"title":"Not Found","status":404,"code":"unknown_connection","detail":"no such connection"}`)
 		case "/key":
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = io.WriteString(w, `{"title":"Unauthorized","status":401,"code":"invalid_key","detail":"send a header"}`)
+			_, _ = io.WriteString(w, `{"title":"Unauthorized","status":401,"code":"invalid_key","detail":"the API key is wrong; send a header"}`)
 		case "/later":
 			w.Header().Set("Retry-After", "3")
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -86,7 +86,7 @@ func TestProblems(t *testing.T) {
 	})
 	for path, want := range map[string]string{
 		"/problem": "the server answered 404 Not Found: no such connection [unknown_connection]",
-		"/key":     "the server answered 401 Unauthorized: the API key is not one of this server; set REALTIME_API_KEY or REALTIME_API_KEY_FILE to one of its keys [invalid_key]",
+		"/key":     "the server answered 401 Unauthorized: the API key is wrong [invalid_key]; set REALTIME_API_KEY or REALTIME_API_KEY_FILE to a key of this server",
 		"/later":   "the server answered 503 Service Unavailable; try again in 3 s",
 		"/text":    "the server answered 400 Bad Request: send JSON",
 		"/escape":  "the server answered 400 Bad Request",

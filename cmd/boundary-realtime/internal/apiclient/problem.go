@@ -25,18 +25,18 @@ func (p *Problem) Error() string {
 	if p.Code != "" {
 		text += fmt.Sprintf(" [%s]", p.Code)
 	}
+	if p.aboutKey() {
+		text += "; set REALTIME_API_KEY or REALTIME_API_KEY_FILE to a key of this server"
+	}
 	if p.Retry != "" {
 		text += fmt.Sprintf("; try again in %s s", p.Retry)
 	}
 	return text
 }
 
-// ofKey says of problems with the key what to do here, where the key is a setting
-// and not a header.
-var ofKey = map[string]string{
-	"missing_key": "an API key is missing; set REALTIME_API_KEY or REALTIME_API_KEY_FILE",
-	"invalid_key": "the API key is not one of this server; set REALTIME_API_KEY or REALTIME_API_KEY_FILE to one of its keys",
-}
+// aboutKey reports whether the key is the problem. The server then asks for a
+// header; here the key is a setting.
+func (p *Problem) aboutKey() bool { return p.Code == "missing_key" || p.Code == "invalid_key" }
 
 func readProblem(response *http.Response, answer []byte) error {
 	p := &Problem{Status: response.Status, Retry: response.Header.Get("Retry-After")}
@@ -45,7 +45,10 @@ func readProblem(response *http.Response, answer []byte) error {
 	case response.StatusCode/100 == 3:
 		p.Detail = "it is somewhere else; give the URL that it redirects to"
 	case json.Unmarshal(answer, &body) == nil:
-		p.Code, p.Detail = body.Code, cmp.Or(ofKey[body.Code], body.Detail, body.Title)
+		p.Code, p.Detail = body.Code, cmp.Or(body.Detail, body.Title)
+		if p.aboutKey() {
+			p.Detail, _, _ = strings.Cut(p.Detail, "; ")
+		}
 	case response.Header.Get("Content-Type") == "text/plain; charset=utf-8" && isLine(text):
 		p.Detail = text
 	}
