@@ -22,6 +22,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"boundary-app.org/realtime/bench/internal/control"
 	"boundary-app.org/realtime/bench/internal/report"
@@ -37,6 +38,7 @@ type options struct {
 	stalled     int
 	hello       string
 	idle        bool
+	settle      time.Duration
 	tls         bool
 	phases      phaseFlag
 }
@@ -85,6 +87,7 @@ func main() {
 	flag.IntVar(&o.stalled, "stalled", 0, "further connections that stop reading once they are open")
 	flag.StringVar(&o.hello, "hello", "", "text message to send first on every connection")
 	flag.BoolVar(&o.idle, "idle", false, "measure memory and goroutines with all connections idle")
+	flag.DurationVar(&o.settle, "settle", 0, "time between the last connect and the first look at memory (with -idle)")
 	flag.BoolVar(&o.tls, "tls", false, "open TLS connections and only hold them (with -idle)")
 	flag.Var(&o.phases, "phase", "name:query of a plan to publish, repeatable")
 	flag.Parse()

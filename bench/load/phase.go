@@ -43,7 +43,7 @@ func holdPlain(o options, s *server, tokens []string, r *report.Report) error {
 		return s.reached(len(tokens), openLimit)
 	})
 	if err == nil && o.idle {
-		err = s.idle(r.Idle)
+		err = s.idle(r.Idle, o.settle)
 	}
 	if err != nil {
 		return err

@@ -69,14 +69,18 @@ func (s *server) empty() (*report.Idle, error) {
 	return &report.Idle{EmptyRSS: rss}, err
 }
 
-// idle completes the figures with all connections open.
-func (s *server) idle(into *report.Idle) error {
-	rss, err := s.rssAfterGC()
-	if err != nil {
+// idle completes the figures with all connections open, after the server had the
+// time to settle.
+func (s *server) idle(into *report.Idle, settle time.Duration) (err error) {
+	time.Sleep(settle)
+	if into.SettledRSS, err = proc.RSS(s.pid); err != nil {
+		return err
+	}
+	if into.RSS, err = s.rssAfterGC(); err != nil {
 		return err
 	}
 	stats, err := s.stats()
-	into.RSS, into.Goroutines = rss, stats.Goroutines
+	into.Goroutines = stats.Goroutines
 	return err
 }
 

@@ -37,7 +37,7 @@ func holdTLS(o options, s *server, tokens []string, r *report.Report) (err error
 	if err != nil || !o.idle {
 		return err
 	}
-	return s.idle(r.Idle)
+	return s.idle(r.Idle, o.settle)
 }
 
 func openTLS(public string, i int, jwt string) (*tls.Conn, error) {

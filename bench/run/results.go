@@ -27,7 +27,8 @@ const (
 	p99                       // ms
 	busy                      // load client's CPU time, % of wall time
 	others                    // other processes on the two CPUs, % of their time
-	memory                    // KiB per connection
+	settled                   // KiB per connection, as it is
+	memory                    // KiB per connection, after a forced collection
 	goroutines                // in the server process
 	connectCPU                // server CPU µs per connect
 	metricCount               // of metrics
@@ -100,6 +101,7 @@ func ofPhase(p report.Phase) figures {
 func ofIdle(r report.Report) figures {
 	f := noFigures()
 	n := float64(r.Connections)
+	f[settled] = float64(r.Idle.SettledRSS-r.Idle.EmptyRSS) / 1024 / n
 	f[memory] = float64(r.Idle.RSS-r.Idle.EmptyRSS) / 1024 / n
 	f[goroutines] = float64(r.Idle.Goroutines)
 	f[connectCPU] = r.Connect.ServerCPU.Seconds() * 1e6 / n

@@ -16,10 +16,11 @@ type scale struct {
 	divide int           // connections are divided by it
 	warm   time.Duration // length of the phase that is not reported
 	length time.Duration // length of the others
+	settle time.Duration // from the last connect to the look at idle memory
 }
 
 func fullScale(length time.Duration) scale {
-	return scale{divide: 1, warm: 300 * time.Millisecond, length: length}
+	return scale{divide: 1, warm: 300 * time.Millisecond, length: length, settle: 30 * time.Second}
 }
 
 var quickScale = scale{divide: 10, warm: 50 * time.Millisecond, length: 150 * time.Millisecond}
@@ -30,6 +31,7 @@ type scenario struct {
 	connections int
 	stalled     int
 	idle        bool
+	settle      time.Duration
 	tls         bool
 	topics      bool     // each connection has one of its own
 	only        []string // the servers it runs with; empty: all
@@ -97,7 +99,7 @@ func (sc scale) fan(name string, connections int) scenario {
 }
 
 func (sc scale) idle(name string, connections int) scenario {
-	return scenario{name: name, connections: connections / sc.divide, idle: true}
+	return scenario{name: name, connections: connections / sc.divide, idle: true, settle: sc.settle}
 }
 
 func (sc scale) user(name string, connections int) scenario {
@@ -138,7 +140,7 @@ func (sc scale) slow(name string, stalled int) scenario {
 }
 
 func (sc scale) tls(name string, connections int) scenario {
-	return scenario{name: name, connections: connections / sc.divide, idle: true, tls: true, only: []string{ours}}
+	return scenario{name: name, connections: connections / sc.divide, idle: true, settle: sc.settle, tls: true, only: []string{ours}}
 }
 
 func (sc scale) warmUp() phase {
@@ -175,7 +177,7 @@ func (s scenario) loadArguments() []string {
 		args = append(args, "-stalled", strconv.Itoa(s.stalled))
 	}
 	if s.idle {
-		args = append(args, "-idle")
+		args = append(args, "-idle", "-settle", s.settle.String())
 	}
 	if s.tls {
 		args = append(args, "-tls")

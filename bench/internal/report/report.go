@@ -18,11 +18,12 @@ type Connect struct {
 	ServerCPU time.Duration `json:"serverCpu"`
 }
 
-// Idle is the server's state with all connections open and nothing to do, after
-// a collection. Memory is in octets.
+// Idle is the server's state with all connections open and nothing to do. Memory
+// is in bytes.
 type Idle struct {
-	EmptyRSS   int64 `json:"emptyRss"`
-	RSS        int64 `json:"rss"`
+	EmptyRSS   int64 `json:"emptyRss"`   // before the first connection, after a forced collection
+	SettledRSS int64 `json:"settledRss"` // as it is some time after the last connect
+	RSS        int64 `json:"rss"`        // after a forced collection
 	Goroutines int   `json:"goroutines"`
 }
 
