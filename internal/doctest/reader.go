@@ -3,6 +3,7 @@
 package doctest
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -49,14 +50,24 @@ func newReader(t *testing.T) *reader {
 func (r *reader) choosePorts() {
 	var pairs []string
 	for _, port := range documentPorts {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		pairs = append(pairs, port, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
-		_ = listener.Close()
+		pairs = append(pairs, port, freePort(r.t))
 	}
 	r.ports = strings.NewReplacer(pairs...)
+}
+
+// freePort returns a port that nothing listens on, from below those that the
+// system gives to connections: it stays free until it is used.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(12_000))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = listener.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // environment is that of a reader with Go installed and nothing else set up. The
