@@ -185,9 +185,9 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 
 // peerClosed answers a close frame, or completes the handshake we began.
 func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
-	lags := s.lags(c)
+	unread := c.state == open && s.waits(c, lingerTime)
 	c.retireFor(ending{code, reason}, true, false)
-	if lags { // it will not read what it has left unread
+	if unread { // it will not read what it has left unread
 		s.drop(metrics.DropClosed, s.cut(c))
 	} else {
 		s.settle(c)

@@ -70,8 +70,11 @@ func policyFor(rules []TopicRule, topic string) SlowPolicy {
 // is no lag.
 const lagTime = 100 * time.Millisecond
 
-func (s *shard) lags(c *Conn) bool {
-	return c.out != nil && c.state == open && s.tick()-c.out.since >= ticks(lagTime)
+func (s *shard) lags(c *Conn) bool { return c.state == open && s.waits(c, lagTime) }
+
+// waits reports whether something has waited for a connection for so long.
+func (s *shard) waits(c *Conn, long time.Duration) bool {
+	return c.out != nil && s.tick()-c.out.since >= ticks(long)
 }
 
 // spare is how many more topics than chunks a backlog may know before those whose
