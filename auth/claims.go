@@ -63,8 +63,8 @@ func (n ClaimNames) reads(name string) bool {
 	})
 }
 
-// misread refuses a claim set that is not one. It names a claim that occurs twice if
-// that is read: any other name is the token's.
+// misread returns the refusal for an error of appendObject. It names a claim that occurs
+// twice if that claim is read; any other name comes from the token, and is left out.
 func (n ClaimNames) misread(err error) error {
 	repeated, ok := errors.AsType[*repeatedName](err)
 	switch {

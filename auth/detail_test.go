@@ -53,7 +53,7 @@ func TestDetail(t *testing.T) {
 }
 
 // A claim set that cannot be read as a whole: the detail names the claim where it is one
-// that the configuration knows. Any other name is the token's.
+// that is read. Any other name comes from the token, and is left out.
 func TestDetailOfMisreadClaims(t *testing.T) {
 	t.Parallel()
 	j := newJWT(t, Options{HMACSecret: secret, Claims: ClaimNames{UserID: "user.id", Roles: "realm.app.roles", Email: "https://id.example/mail"}})

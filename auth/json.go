@@ -58,7 +58,8 @@ func appendObject(dst object, data []byte) (object, error) {
 	return dst, nil
 }
 
-// repeatedName is errDuplicate with the name, which is the sender's and not for a text.
+// repeatedName is errDuplicate with the name. The text leaves the name out, since it
+// comes from the token.
 type repeatedName struct{ name string }
 
 func (e *repeatedName) Error() string { return errDuplicate.Error() }

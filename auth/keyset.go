@@ -49,8 +49,8 @@ func parseKeySet(data []byte, alg string) (*keySet, error) {
 	return set, nil
 }
 
-// isFull reports whether k would be no help: it is in the set, or as many are as a token
-// is tried with.
+// isFull reports whether k is to be left out: the set has it already, or has maxSameKid
+// keys with its id and algorithm.
 func (s *keySet) isFull(k *key) bool {
 	same := s.find(k.id, k.method.Alg())
 	return k.id != "" && len(same) == maxSameKid ||

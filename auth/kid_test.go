@@ -183,8 +183,8 @@ func TestRotationToAnotherKind(t *testing.T) {
 	}
 }
 
-// Where a key of the kind is there, what the token makes of it decides: no fetch could
-// help. A secret is never in a key set.
+// No token causes a fetch where a key of its kind is known. A token for HS256 never
+// does, since no key set holds secrets.
 func TestKnownKindCausesNoFetch(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"a", ""} {
