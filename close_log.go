@@ -1,27 +1,25 @@
 package realtime
 
 import (
+	"log/slog"
 	"strconv"
 	"time"
 
 	"boundary-app.org/realtime/wire"
 )
 
-// reportClose logs the end of a connection: at info, at a limited rate, when the
-// server has closed it for what its client did, and otherwise at debug. The reason
-// is left out where the client chose it.
+// reportClose logs the end of a connection: at debug or, when the server has closed
+// it for what its client did, at info with the user and the reason, at a limited
+// rate. Any other end says neither: a reason may come from the client, and who was
+// revoked is not for the log.
 func (s *Service) reportClose(c *Conn, code CloseCode, reason string) {
-	attrs := []any{"connection", c.ID(), "user", c.UserID(), "code", int(code)}
-	byClient := c.core.EndedByPeer()
-	if !byClient {
-		attrs = append(attrs, "reason", reason)
-	}
-	attrs = append(attrs, "duration", time.Since(c.CreatedAt()).Round(time.Millisecond))
-	if !byClient && isOffence(code) {
-		s.peers.Of("close "+strconv.Itoa(int(code))).Info("a connection was closed for what its client did", attrs...)
+	lived := slog.Duration("duration", time.Since(c.CreatedAt()).Round(time.Millisecond))
+	if c.core.EndedByPeer() || !isOffence(code) {
+		s.log.Debug("connection closed", "connection", c.ID(), "code", int(code), lived)
 		return
 	}
-	s.log.Debug("connection closed", attrs...)
+	s.peers.Of("close "+strconv.Itoa(int(code))).Info("a connection was closed for what its client did",
+		"connection", c.ID(), "user", c.UserID(), "code", int(code), "reason", reason, lived)
 }
 
 // isOffence reports whether a code says that the client broke a limit or the
