@@ -21,7 +21,6 @@ const (
 	CloseDrain           CloseCode = 4001
 	CloseTokenExpired    CloseCode = 4005
 	CloseTooSlow         CloseCode = 4008
-	ClosePositionLost    CloseCode = 4010
 	CloseNoPong          CloseCode = 4012
 	CloseTooManyRequests CloseCode = 4013
 	CloseBadToken        CloseCode = 4500
