@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"boundary-app.org/realtime/internal/session"
 	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
@@ -158,12 +159,18 @@ func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *r
 }
 
 func tokenIn(message socket.Event) (token string, why *refusal) {
-	if message.Op == socket.OpText {
-		if token, ok := wire.ParseConnect(message.Data); ok {
-			return token, nil
-		}
+	data, marked := session.CutMarks(message.Data)
+	token, ok := wire.ParseConnect(data)
+	text := askForToken
+	switch {
+	case message.Op != socket.OpText:
+		text = "the first message came in a binary frame; send it as a text frame"
+	case ok && marked:
+		text = "the first message begins with a byte order mark; send JSON without it"
+	case ok:
+		return token, nil
 	}
-	return "", refuse("first_message", 0, wire.CloseBadRequest, askForToken)
+	return "", refuse("first_message", 0, wire.CloseBadRequest, text)
 }
 
 // control answers what is not a message.

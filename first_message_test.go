@@ -198,7 +198,10 @@ func TestWhatIsNoFirstMessage(t *testing.T) {
 		code   realtime.CloseCode
 		text   string
 	}{
-		"binary":           {masked(nil, socket.OpBinary, good), 4501, askForToken},
+		"binary":           {masked(nil, socket.OpBinary, good), 4501, "the first message came in a binary frame; send it as a text frame"},
+		"byte order mark":  {masked(nil, socket.OpText, "\ufeff"+good), 4501, "the first message begins with a byte order mark; send JSON without it"},
+		"two of them":      {masked(nil, socket.OpText, "\ufeff\ufeff"+good), 4501, "the first message begins with a byte order mark; send JSON without it"},
+		"and no command":   {masked(nil, socket.OpText, "\ufeffhello"), 4501, askForToken},
 		"empty":            {masked(nil, socket.OpText, ""), 4501, askForToken},
 		"another command":  {masked(nil, socket.OpText, `{"action":"ping"}`), 4501, askForToken},
 		"the token alone":  {masked(nil, socket.OpText, "a.b.c"), 4501, askForToken},

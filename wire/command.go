@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -200,6 +201,8 @@ func (p *parts) plain(c *Command) *CommandError {
 		return malformed(fmt.Errorf("\"topic\" %w", topicErr))
 	case sinceErr != nil:
 		return malformed(fmt.Errorf("\"since\" %w", sinceErr))
+	case p.ref != nil && p.loneRef():
+		return malformed(fmt.Errorf("\"ref\" %w", ErrSurrogate))
 	case p.ref != nil && c.Ref == nil:
 		return malformed(fmt.Errorf("\"ref\" must be a number or a string of at most %d bytes", maxRef))
 	}
@@ -221,13 +224,22 @@ func (p *parts) tokenAlone() (token string, ok bool) {
 
 // usableRef returns the ref, nil where it cannot be echoed.
 func (p *parts) usableRef() json.RawMessage {
-	if len(p.ref) == 0 || len(p.ref) > maxRef || !utf8.Valid(p.ref) {
+	if len(p.ref) == 0 || len(p.ref) > maxRef || !utf8.Valid(p.ref) || p.loneRef() {
 		return nil
 	}
 	if c := p.ref[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 		return nil
 	}
 	return p.ref
+}
+
+// loneRef reports whether the ref has an escape that is half of a surrogate pair.
+func (p *parts) loneRef() bool {
+	if bytes.IndexByte(p.ref, '\\') < 0 {
+		return false
+	}
+	_, err := Text(p.ref)
+	return errors.Is(err, ErrSurrogate)
 }
 
 // textOrNull is Text, but null counts as absent.

@@ -35,6 +35,18 @@ type Step struct {
 // byteOrderMark is what some editors and languages write before UTF-8.
 const byteOrderMark = "\ufeff"
 
+// CutMarks returns what follows the byte order marks at the beginning of a text, and
+// whether there are any.
+func CutMarks(text []byte) (rest []byte, marked bool) {
+	for {
+		after, found := bytes.CutPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(byteOrderMark))
+		if !found {
+			return text, marked
+		}
+		text, marked = after, true
+	}
+}
+
 // Read decides about a client's text. application says that the application
 // takes messages: what is not one of our commands is then its own, and so is text
 // that is longer than any command.
@@ -42,7 +54,7 @@ func Read(text []byte, application bool) Step {
 	if len(text) > wire.MaxCommand {
 		return readLong(text, application)
 	}
-	rest, marked := bytes.CutPrefix(text, []byte(byteOrderMark))
+	rest, marked := CutMarks(text)
 	if application && !bytes.Contains(rest, []byte(`"action"`)) {
 		return Step{Kind: Application}
 	}
@@ -63,7 +75,8 @@ func Read(text []byte, application bool) Step {
 
 // ReadBinary is Read for a binary message, which holds no command.
 func ReadBinary(data []byte, application bool) Step {
-	if application || !strictjson.StartsObject(data) {
+	rest, _ := CutMarks(data)
+	if application || !strictjson.StartsObject(rest) {
 		return notOurs(application)
 	}
 	return refuse(wire.Command{}, malformed("it came in a binary frame; send commands as text frames"))
