@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // Requests that net/http refuses without the handler are counted and logged.
@@ -100,4 +102,23 @@ func TestNoRequest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A connection that ends between two requests has not been late with its first one,
+// however long it has lived.
+func TestIdleConnectionIsNoOpeningTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in := newPipes()
+		r := serve(t, in, Options{}, false, func(http.ResponseWriter, *http.Request) {})
+		c := over(in.dial(), false)
+		write(t, c, get)
+		c.status(t)
+		time.Sleep(10 * time.Second) // virtual
+		_ = c.Close()
+		synctest.Wait()
+		if n := r.total(t, "realtime_opening_timeouts_total", ""); n != 0 {
+			t.Errorf("%v opening timeouts are counted, want none", n)
+		}
+	})
 }
