@@ -126,7 +126,7 @@ func (e *endpoint) authorize(c *Conn, topic string) error {
 	}
 	forbidden := &wire.CommandError{Code: wire.CodeForbidden, Message: fmt.Sprintf("you may not subscribe to %q", topic)}
 	if e.opts.AuthorizeTopic == nil {
-		e.service.log.Debug("a subscription was denied", "connection", c.ID(), "topic", topic, "error", errNotGranted)
+		e.service.peers.Of(kindDenied).Debug("a subscription was denied", "connection", c.ID(), "topic", topic, "error", errNotGranted)
 		return forbidden
 	}
 	var err error
@@ -134,7 +134,7 @@ func (e *endpoint) authorize(c *Conn, topic string) error {
 		return errPanicked
 	}
 	if err != nil {
-		e.service.log.Debug("a subscription was denied", "connection", c.ID(), "topic", topic, "error", err)
+		e.service.peers.Of(kindDenied).Debug("a subscription was denied", "connection", c.ID(), "topic", topic, "error", err)
 		return forbidden
 	}
 	return nil

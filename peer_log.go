@@ -12,6 +12,8 @@ const (
 	kindUnsent   = "unsent"
 	kindVerifier = "verifier"
 	kindOpen     = "open"
+	kindDenied   = "denied"
+	kindRefresh  = "refresh"
 	kindPanic    = "panic in " // and the name of the callback
 )
 

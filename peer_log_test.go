@@ -248,6 +248,27 @@ func TestPanicLogIsLimited(t *testing.T) {
 	}
 }
 
+// Lines about commands that are refused are limited in rate, also at debug.
+func TestRefusedCommandsAreLoggedAtARate(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	s := start(t, realtime.Options{Log: log.logger()}, realtime.HandlerOptions{})
+	c := s.dial(t, user("u1"))
+	for range 200 {
+		for _, command := range []string{`{"action":"subscribe","topic":"t"}`, `{"action":"refresh","token":"x"}`} {
+			c.send(command)
+			if reply := c.read(); reply["ok"] != false {
+				t.Fatalf("%s: %v", command, reply)
+			}
+		}
+	}
+	for _, line := range []string{"a subscription was denied", "a refresh was refused"} {
+		if n := strings.Count(log.String(), line); n < loglimit.Burst || n > loglimit.Burst+10 {
+			t.Errorf("%s: %d lines", line, n)
+		}
+	}
+}
+
 // exploding is a Verifier that panics.
 type exploding struct{}
 

@@ -46,7 +46,7 @@ func (c *Conn) refresh(token string) (expires time.Time, ended []string, err err
 // concerns it.
 func (e *endpoint) refreshRefused(err error) error {
 	why := e.refusalOf(err)
-	e.service.log.Debug("a refresh was refused", "reason", why.reason, "detail", why.detail)
+	e.service.peers.Of(kindRefresh).Debug("a refresh was refused", "reason", why.reason, "detail", why.detail)
 	code := wire.CodeUnauthorized
 	switch {
 	case errors.Is(err, auth.ErrMissingPermissions), errors.Is(err, auth.ErrMissingRole):
