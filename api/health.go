@@ -24,6 +24,7 @@ func Ready(svc *realtime.Service) http.Handler {
 			writeStatus(w, http.StatusOK, "ready")
 			return
 		}
+		w.Header().Set("Retry-After", "1") // as every 503: another node, or the next process, may be ready
 		writeStatus(w, http.StatusServiceUnavailable, "draining")
 	})
 }

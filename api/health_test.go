@@ -31,6 +31,9 @@ func TestHealthAndReady(t *testing.T) {
 	shutdown(t, s.Service)
 	check(api.Health(), http.StatusOK, `{"status":"ok"}`)
 	check(api.Ready(s.Service), http.StatusServiceUnavailable, `{"status":"draining"}`)
+	if _, header, _ := get(api.Ready(s.Service)); header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After is %q, want 1", header.Get("Retry-After"))
+	}
 }
 
 func TestMetrics(t *testing.T) {

@@ -68,10 +68,14 @@ func (k keys) check(header http.Header) *problem {
 		return newProblem(missingKey, `an API key is missing; send "Authorization: Bearer <key>"`).
 			with("WWW-Authenticate", "Bearer")
 	}
-	// The scheme ends with one or more spaces (RFC 9110 section 11.4).
-	scheme, key, _ := strings.Cut(given[0], " ")
-	key = strings.TrimLeft(key, " ")
-	if len(given) > 1 || !strings.EqualFold(scheme, "Bearer") || !k.match(key) {
+	var brought []string // as in the credentials of a WebSocket, other schemes do not count
+	for _, value := range given {
+		// The scheme ends with one or more spaces (RFC 9110 section 11.4).
+		if scheme, key, _ := strings.Cut(value, " "); strings.EqualFold(scheme, "Bearer") {
+			brought = append(brought, strings.TrimLeft(key, " "))
+		}
+	}
+	if len(brought) != 1 || !k.match(brought[0]) {
 		return newProblem(invalidKey, `the API key is wrong; send one key as "Authorization: Bearer <key>"`).
 			with("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}

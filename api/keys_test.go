@@ -35,6 +35,8 @@ func TestKeys(t *testing.T) {
 		{[]string{"Bearer \tfirst"}, 401, `Bearer error="invalid_token"`, "invalid_key"},
 		{[]string{"first"}, 401, `Bearer error="invalid_token"`, "invalid_key"},
 		{[]string{"Basic first"}, 401, `Bearer error="invalid_token"`, "invalid_key"},
+		{[]string{"Basic a", "Bearer first"}, 200, "", nil},
+		{[]string{"Basic a", "Bearer wrong"}, 401, `Bearer error="invalid_token"`, "invalid_key"},
 		{[]string{"Bearer first", "Bearer first"}, 401, `Bearer error="invalid_token"`, "invalid_key"},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.http.URL+"/v1/topics", nil)
