@@ -63,7 +63,7 @@ type Engine struct {
 	subscriptions atomic.Int64
 
 	evicting sync.Mutex    // held while a connection too many is sought
-	turns    chan struct{} // has an entry for each costly message that is being prepared
+	turns    chan struct{} // has an entry for each message that is being inflated
 
 	sockets sync.WaitGroup // the same as open, to be waited for
 	workers sync.WaitGroup // mailboxes, readers, writers, pollers

@@ -79,7 +79,7 @@ func (s *shard) heard(c *Conn) {
 func (s *shard) handle(c *Conn, ev socket.Event) {
 	switch ev.Kind {
 	case socket.Message:
-		if c.state <= open && s.mayReceive(c, cost(len(ev.Data))) {
+		if c.state <= open && s.mayReceive(c, costOf(ev)) {
 			s.receive(c, ev)
 		}
 	case socket.Ping:

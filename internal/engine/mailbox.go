@@ -133,9 +133,9 @@ func (c *Conn) workMail() {
 // here, off the loop, so that it waits in its short form and costs no other
 // connection of the shard its turn.
 func (c *Conn) hand(m mail) {
-	if m.deflated || cost(len(m.data)) > 1 {
+	if m.deflated {
 		var err error
-		if m.data, err = c.prepare(m); err != nil {
+		if m.data, err = c.inflate(m); err != nil {
 			c.fail(violation(err))
 			return
 		}
@@ -143,24 +143,21 @@ func (c *Conn) hand(m mail) {
 	c.handler.Receive(m.text, m.data)
 }
 
-// prepare waits for a message's turn, of which the engine gives out few at a time,
-// and for everything else that can run on this processor: a crowd of costly messages
-// is worked off one behind the other, and does not stand before the loops. What is
-// compressed is then inflated, and the connection charged for the size that comes out.
-func (c *Conn) prepare(m mail) ([]byte, error) {
+// inflate waits for a message's turn, of which the engine gives out few at a time:
+// a crowd of compressed messages is worked off one behind the other, and does not
+// stand before the loops in the scheduler's queue. The connection is charged for the
+// size that comes out.
+func (c *Conn) inflate(m mail) ([]byte, error) {
 	e := c.shard.engine
+	runtime.Gosched() // everything else that can run goes first
 	e.turns <- struct{}{}
 	defer func() { <-e.turns }()
-	runtime.Gosched()
-	if !m.deflated {
-		return m.data, nil
-	}
 	op := socket.OpBinary
 	if m.text {
 		op = socket.OpText
 	}
 	data, err := socket.Inflate(&e.reader, op, m.data)
-	if more := cost(len(data)) - cost(len(m.data)); more > 0 && e.limits.Load().Rate > 0 {
+	if more := cost(len(data)) - costDeflated(len(m.data)); more > 0 && e.limits.Load().Rate > 0 {
 		c.shard.post(task{run: (*shard).charge, conn: c, arg: more})
 	}
 	return data, err

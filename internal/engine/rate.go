@@ -1,13 +1,31 @@
 package engine
 
-import "boundary-app.org/realtime/wire"
+import (
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/wire"
+)
 
-// chargedSize is how many bytes of a message count as one message of the rate.
-const chargedSize = 2 << 10
+// How many bytes of a message count as one message of the rate.
+const (
+	chargedSize     = 2 << 10 // of its text, or of what it inflates to
+	chargedDeflated = 64      // of its compressed form: blocks that are made to be costly take 0.2 us a byte
+)
 
 // cost returns as how many messages of the rate a message of a size counts: as
 // one for every chargedSize bytes that it has begun, and as one at least.
 func cost(size int) int { return max(1, (size+chargedSize-1)/chargedSize) }
+
+// costDeflated is cost for a compressed message, by its size as it travels. What
+// it inflates to is charged where that is more.
+func costDeflated(size int) int { return max(1, (size+chargedDeflated-1)/chargedDeflated) }
+
+// costOf returns what is charged for a message when it is read.
+func costOf(ev socket.Event) int {
+	if ev.Deflated {
+		return costDeflated(len(ev.Data))
+	}
+	return cost(len(ev.Data))
+}
 
 // mayReceive takes a cost from the connection's allowance, which refills with
 // time. Any allowance left pays for a message of any size: what is missing is a

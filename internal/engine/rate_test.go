@@ -87,3 +87,15 @@ func TestRateSetLater(t *testing.T) {
 		return charged
 	})
 }
+
+// A compressed message is charged by its size as it travels, too: what it inflates
+// to may be nothing.
+func TestCostOfCompressedForm(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]int{0: 1, 64: 1, 65: 2, 2001: 32, 65 << 10: 1040} {
+		ev := socket.Event{Kind: socket.Message, Deflated: true, Data: make([]byte, size)}
+		if got := costOf(ev); got != want {
+			t.Errorf("%d compressed bytes count as %d messages, want %d", size, got, want)
+		}
+	}
+}
