@@ -191,9 +191,10 @@ func (e *endpoint) reject(conn net.Conn, a attempt, prelude []byte, why *refusal
 // finalTime bounds how long a refused client is written to, and read from.
 const finalTime = time.Second
 
-// writeFinal writes data, half-closes and closes conn.
+// writeFinal writes data, half-closes and closes conn. What the client has not taken
+// by then, also of answers before the upgrade, the kernel does not keep for long.
 func (e *endpoint) writeFinal(conn net.Conn, data []byte) {
-	defer func() { _ = conn.Close() }()
+	defer engine.CloseConn(conn)
 	_ = conn.SetDeadline(time.Now().Add(finalTime))
 	if _, err := conn.Write(data); err != nil {
 		e.service.peers.Of(kindUnsent).Debug("a refusal could not be sent", "error", err)

@@ -256,15 +256,19 @@ func (l *netLink) shut() {
 	l.close()
 }
 
-func (l *netLink) close() {
-	base := l.conn
+func (l *netLink) close() { CloseConn(l.conn) }
+
+// CloseConn closes a connection of the net package. What the client has not taken
+// is dropped once it takes none of it for 30 s (Linux).
+func CloseConn(conn net.Conn) {
+	base := conn
 	if secure, ok := base.(*tls.Conn); ok {
-		base = poll.Bare(secure.NetConn())
+		base = secure.NetConn()
 	}
-	if poll.Takes(base) {
+	if base = poll.Bare(base); poll.Takes(base) {
 		poll.AbandonConn(base, unreadTime)
 	}
-	_ = l.conn.Close()
+	_ = conn.Close()
 }
 
 // transportLink is an application's own transport. It gets texts, not frames.
