@@ -30,8 +30,8 @@ func masked(dst []byte, op socket.Opcode, payload string) []byte {
 	return socket.AppendMaskedFrame(dst, op, []byte(payload), [4]byte{1, 2, 3, 4})
 }
 
-// dialOver connects to a server over TCP or TLS and reads the 101.
-func dialOver(t *testing.T, s *server, r *http.Request) *raw {
+// dialOnly connects to a server over TCP or TLS.
+func dialOnly(t *testing.T, s *server) *raw {
 	t.Helper()
 	conn := dialTCP(t, s)
 	if s.web.TLS != nil {
@@ -39,7 +39,13 @@ func dialOver(t *testing.T, s *server, r *http.Request) *raw {
 		config.ServerName = "example.com"
 		conn = tls.Client(conn, config)
 	}
-	c := newRaw(t, conn)
+	return newRaw(t, conn)
+}
+
+// dialOver connects to a server over TCP or TLS and reads the 101.
+func dialOver(t *testing.T, s *server, r *http.Request) *raw {
+	t.Helper()
+	c := dialOnly(t, s)
 	if err := r.Write(c); err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,6 @@ func (s *shard) attach(t *task) {
 			s.doom(c)
 			return
 		}
-	} else {
-		c.offLoop.start(c)
 	}
 	if a.prelude != nil {
 		s.addChunk(c, chunk{a.prelude, handshake}) // goes out with the first frame, if Open comes in the same turn
@@ -36,6 +34,9 @@ func (s *shard) attach(t *task) {
 	s.schedulePing(c)
 	if len(a.buffered) > 0 {
 		s.feed(c, a.buffered, owned)
+	}
+	if c.offLoop != nil && c.state != gone && c.flags&flagPaused == 0 {
+		c.offLoop.readOn(c) // only now: the bytes of the socket come after a.buffered
 	}
 }
 

@@ -26,6 +26,7 @@ type offLoop struct {
 	// owned by the loop
 	writing bool
 	since   tick // when the writer last made progress, or began
+	started bool // there has been a reader
 	idle    bool // the reader waits for more
 	parked  bool // there is no reader; the poller waits
 }
@@ -118,8 +119,13 @@ func (s *shard) unpark(c *Conn) {
 	c.offLoop.start(c)
 }
 
-// readOn lets the reader read again, if it waits.
-func (o *offLoop) readOn() {
+// readOn starts the first reader, or lets the reader read again, if it waits.
+func (o *offLoop) readOn(c *Conn) {
+	if !o.started {
+		o.started = true
+		o.start(c)
+		return
+	}
 	if o.idle {
 		o.idle = false
 		o.more <- struct{}{}
@@ -139,7 +145,7 @@ func (s *shard) delivered(t *task) {
 	case d.err != nil:
 		s.doom(c)
 	case c.state != gone && c.flags&flagPaused == 0:
-		c.offLoop.readOn()
+		c.offLoop.readOn(c)
 	}
 }
 

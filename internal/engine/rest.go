@@ -78,7 +78,7 @@ func (s *shard) unpause(c *Conn) {
 	case c.flags&flagPaused == 0:
 		s.rewatch(c)
 		if c.offLoop != nil {
-			c.offLoop.readOn()
+			c.offLoop.readOn(c)
 		}
 	}
 }

@@ -177,6 +177,52 @@ func TestRestOfTheHandshake(t *testing.T) {
 	}
 }
 
+// Each connection of a shard keeps its own rest, and is not read before the handler
+// has had all of it, whether the rest came with the handshake or behind it.
+func TestRestsOfOneShard(t *testing.T) {
+	t.Parallel()
+	const count = 400
+	for way, connect := range ways {
+		for _, early := range []int{0, 200} { // come with the handshake
+			t.Run(fmt.Sprintf("%s, %d early", way, early), func(t *testing.T) {
+				t.Parallel()
+				e := newEngine(t, func(c *Config) { c.Shards = 1 })
+				var crowd [4]*collector
+				var clients [len(crowd)]net.Conn
+				var sent [len(crowd)][]string
+				for i := range crowd {
+					var wire [2][]byte
+					for j := range count {
+						sent[i] = append(sent[i], fmt.Sprintf("%d of client %d", j, i))
+						at := 0
+						if j >= early {
+							at = 1
+						}
+						wire[at] = append(wire[at], fromClient(socket.OpText, sent[i][j])...)
+					}
+					wire[1] = append(wire[1], fromClient(socket.OpClose, "\x03\xe8")...)
+					crowd[i], clients[i] = collect(t, e, connect, wire[0])
+					if _, err := clients[i].Write(wire[1]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, k := range crowd {
+					k.waitRest(t)
+				}
+				consistent(t, e)
+				for i, k := range crowd {
+					close(k.gate)
+					k.Open(nil)
+					framesOf(t, clients[i])
+					if end := <-k.ended; end.code != 1000 || !slices.Equal(k.got, sent[i]) {
+						t.Errorf("client %d: %d of %d messages came, or not as they were sent, then %d", i, len(k.got), count, end.code)
+					}
+				}
+			})
+		}
+	}
+}
+
 // restOf connects a client whose messages wait in a queue that is full, and behind it.
 func restOf(t *testing.T, e *Engine, connect func(testing.TB) (server, client net.Conn), more []byte) (k *collector, client net.Conn) {
 	t.Helper()
