@@ -55,7 +55,7 @@ func Read(text []byte, application bool) Step {
 		return readLong(text, application)
 	}
 	rest, marked := CutMarks(text)
-	if application && !bytes.Contains(rest, []byte(`"action"`)) {
+	if application && !holdsAction(rest) {
 		return Step{Kind: Application}
 	}
 	if !strictjson.StartsObject(rest) {
