@@ -231,6 +231,7 @@ func TestSlowOnOpen(t *testing.T) {
 		start := time.Now()
 		client := dialPipe(t, svc.Handler(handler), upgrading("/?token=x"))
 		client.send(socket.OpText, "early")
+		synctest.Wait() // until OnOpen runs: before it, the broadcast may not find the connection
 		if _, err := svc.Broadcast(t.Context(), realtime.Message{Type: "meanwhile"}); err != nil {
 			t.Fatal(err)
 		}
