@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	readBuffer = 64 << 10
+	readBuffer = 16 << 10 // what one connection may bring in one turn: some thousands of frames at the most
 	pollBatch  = 256
 )
 
