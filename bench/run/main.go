@@ -56,9 +56,10 @@
 //     million deliveries. On loopback it includes the kernel's delivery to the
 //     receiving socket.
 //   - Latency runs from just before the publish call to the load client's read.
-//   - RSS per connection is that of the whole process after a garbage collection,
-//     less that of the same process before the first connection. The kernel's
-//     socket memory is not in it.
+//   - RSS per connection is that of the whole process, less that of the same
+//     process before the first connection: settled is as it stands 30 s after the
+//     last connect, collected is after a forced collection. The kernel's socket
+//     memory is not in it.
 //   - Client busy is the load client's CPU time over wall time. Where it is near
 //     100 %, deliveries/s and latency are limited by the client; CPU is not.
 //   - Others busy is how much of the two CPUs other processes took. Where it is
