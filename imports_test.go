@@ -25,9 +25,9 @@ type layer struct {
 // down in the list: imports point one way.
 var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
-	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/leftover", "internal/loglimit", "internal/origin", "docs", "wire"}},
+	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/leftover", "internal/chromium", "internal/loglimit", "internal/origin", "docs", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
-	{"internal/doctest", []string{"realtimetest", "."}},
+	{"internal/doctest", []string{"internal/chromium", "realtimetest", "."}},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
 	{"api", []string{".", "bus", "auth", "internal/leftover", "internal/loglimit", "internal/metrics", "internal/origin", "wire", "internal/strictjson"}},
@@ -42,6 +42,7 @@ var mayImport = []layer{
 	{"internal/presence", []string{"wire"}},
 	{"internal/socket", []string{"wire"}},
 	{"internal/faultproxy", nil},
+	{"internal/chromium", nil},
 	{"internal/leaks", nil},
 	{"internal/leftover", nil},
 	{"internal/loglimit", nil},

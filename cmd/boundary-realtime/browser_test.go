@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -22,36 +21,6 @@ import (
 // screenshotsTo names the directory that TestPage leaves its screenshots in, for
 // people to look at.
 const screenshotsTo = "SCREENSHOTS"
-
-// browser starts a headless Chromium with an empty profile.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	executable := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			executable = path
-			break
-		}
-	}
-	if executable == "" {
-		t.Fatal("no browser to test the page with: install the package chromium (apt-get install chromium)")
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(executable),
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("hide-scrollbars", true),
-		chromedp.WindowSize(1360, 900),
-		chromedp.WSURLReadTimeout(time.Minute),
-	)
-	t.Cleanup(stop)
-	return allocator
-}
 
 // tab is one page of the browser, and what it complained of.
 type tab struct {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"boundary-app.org/realtime/internal/chromium"
 )
 
 // devServer starts a server in dev mode on an address, and returns it with the
@@ -33,7 +35,7 @@ func TestPageStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := newTab(t, browser(t), chromedp.WithErrorf(func(string, ...any) {}))
+	page := newTab(t, chromium.Start(t), chromedp.WithErrorf(func(string, ...any) {}))
 	page.run("open the link", chromedp.Navigate(link))
 	page.becomes(isOpen)
 	page.eval(`globalThis.loaded = "once"`)

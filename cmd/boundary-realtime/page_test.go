@@ -11,6 +11,8 @@ import (
 
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+
+	"boundary-app.org/realtime/internal/chromium"
 )
 
 const isOpen = `document.querySelector("#state").dataset.state === "open"`
@@ -23,7 +25,7 @@ func TestPage(t *testing.T) {
 	public, _, _ := strings.Cut(link, "/#")
 
 	noNoise := chromedp.WithErrorf(func(string, ...any) {}) // events that come before their frame; what fails is returned
-	alice := newTab(t, browser(t), noNoise)
+	alice := newTab(t, chromium.Start(t), noNoise)
 	alice.look("light", 1360, 900)
 	alice.run("open the link", chromedp.Navigate(link))
 	alice.becomes(isOpen)

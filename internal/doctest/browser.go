@@ -11,11 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"boundary-app.org/realtime/internal/chromium"
 )
 
 // page is an empty page of an origin of its own, as a developer's would be, and
@@ -28,7 +29,7 @@ type page struct {
 	console []string // guarded by mu
 }
 
-func openPage(t *testing.T, executable, port string) *page {
+func openPage(t *testing.T, port string) *page {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
@@ -41,20 +42,8 @@ func openPage(t *testing.T, executable, port string) *page {
 	served := make(chan struct{})
 	go func() { _ = site.Serve(listener); close(served) }()
 	t.Cleanup(func() { _ = site.Close(); <-served })
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(executable),
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.WSURLReadTimeout(time.Minute),
-	)
-	t.Cleanup(stop)
 	p := &page{t: t}
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithListener(p.listen))
+	ctx, cancel := chromedp.NewContext(chromium.Start(t), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
 	p.ctx = ctx
 	if err := chromedp.Do(ctx, chromedp.Navigate("http://localhost:"+port)); err != nil {

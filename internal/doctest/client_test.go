@@ -20,7 +20,7 @@ func TestGuideClient(t *testing.T) {
 	t.Parallel()
 	origin := "http://localhost:" + freePort(t)
 	svc, url := serveOrigin(t, origin)
-	page := openPage(t, browserPath(t), strings.TrimPrefix(origin, "http://localhost:"))
+	page := openPage(t, strings.TrimPrefix(origin, "http://localhost:"))
 	client := guideClient(t)
 
 	page.run(block{Place: "left while the token is awaited", Text: client + `

@@ -183,18 +183,7 @@ func (r *reader) save(b block) {
 
 func (r *reader) openPage() *page {
 	if r.page == nil {
-		r.page = openPage(r.t, browserPath(r.t), r.ports.Replace(pagePort))
+		r.page = openPage(r.t, r.ports.Replace(pagePort))
 	}
 	return r.page
-}
-
-func browserPath(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("no browser for the blocks of JavaScript: install the package chromium (apt-get install chromium)")
-	return ""
 }
