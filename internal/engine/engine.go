@@ -96,8 +96,9 @@ func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 
 // Transport is an application's own way to a client, in place of a WebSocket.
 // Send is called by one goroutine at a time and may block; the text belongs to
-// the callee, which may keep it and change it. An error ends the connection. Close is called once, last: behind everything that was sent, or
-// while a Send is still blocked when the connection is cut.
+// the callee, which may keep it and change it. An error ends the connection. Close
+// is called once, last: behind everything that was sent, or while a Send is still
+// blocked when the connection is cut.
 type Transport interface {
 	Send(text []byte) error
 	Close(code uint16, reason string) error

@@ -13,11 +13,14 @@ const (
 
 // cost returns as how many messages of the rate a message of a size counts: as
 // one for every chargedSize bytes that it has begun, and as one at least.
-func cost(size int) int { return max(1, (size+chargedSize-1)/chargedSize) }
+func cost(size int) int { return begun(size, chargedSize) }
 
 // costDeflated is cost for a compressed message, by its size as it travels. What
 // it inflates to is charged where that is more.
-func costDeflated(size int) int { return max(1, (size+chargedDeflated-1)/chargedDeflated) }
+func costDeflated(size int) int { return begun(size, chargedDeflated) }
+
+// begun returns how many units a size has begun, one at least.
+func begun(size, unit int) int { return max(1, (size+unit-1)/unit) }
 
 // costOf returns what is charged for a message when it is read.
 func costOf(ev socket.Event) int {
