@@ -57,6 +57,7 @@ func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
 	case invalid != nil:
 		return a, invalid
 	case follows:
+		a.handshake.Deflate = false // nothing is inflated for a client without a token
 		return a, nil
 	}
 	if err := e.service.engine.CheckLimits(a.address, a.id.UserID); err != nil {

@@ -46,7 +46,7 @@ func FuzzFirstMessage(f *testing.F) {
 	}
 	read := func(octets []byte, size int) (token string, rest int, why *refusal) {
 		conn := &pieces{octets: append([]byte(nil), octets...), size: size}
-		c := &pendingConn{Conn: conn, attempt: attempt{handshake: socket.Handshake{Deflate: true}}}
+		c := &pendingConn{Conn: conn}
 		token, behind, why := c.readToken(nil)
 		return token, len(behind) + len(conn.octets), why
 	}

@@ -227,8 +227,9 @@ type HandlerOptions struct {
 	// topics are allowed. The error's text stays on the server.
 	AuthorizeTopic func(ctx context.Context, c *Conn, topic string) error
 	// Compression offers permessage-deflate (RFC 7692). Messages are compressed
-	// once for all receivers, each on its own. Off by default: it costs time,
-	// and memory while it works.
+	// once for all receivers, each on its own. A client whose token follows
+	// (TokenInMessage) is not offered it. Off by default: it costs time, and memory
+	// while it works.
 	Compression bool
 
 	// OnOpen runs once the connection is registered, before its client is told.

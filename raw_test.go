@@ -81,7 +81,8 @@ func newRaw(t *testing.T, conn net.Conn) *raw {
 	return &raw{Conn: conn, t: t, input: bufio.NewReader(conn)}
 }
 
-func (c *raw) upgraded(r *http.Request) {
+// upgraded reads the 101 and returns its header.
+func (c *raw) upgraded(r *http.Request) http.Header {
 	c.t.Helper()
 	response, err := http.ReadResponse(c.input, r)
 	if err != nil {
@@ -90,6 +91,7 @@ func (c *raw) upgraded(r *http.Request) {
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		c.t.Fatalf("status %d, want 101", response.StatusCode)
 	}
+	return response.Header
 }
 
 // next returns what the server sends next.
