@@ -28,6 +28,7 @@ type Config struct {
 	ExpiryGrace  time.Duration
 	Limits                   // at the start; see SetLimits
 	Topics       []TopicRule // optional: the first that matches a topic counts
+	Interest     Interest    // optional
 	Metrics      *metrics.Set
 	Log          *slog.Logger
 	PingText     []byte // sent beside the ping to connections with TextPing
@@ -82,7 +83,7 @@ func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 	e := &Engine{
 		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
 		reader: socket.Config{MaxMessage: cfg.MaxMessage, KeepDeflated: true},
-		index:  newIndex(cfg.Topics), start: start, wall: wall,
+		index:  newIndex(cfg.Topics, cfg.Interest), start: start, wall: wall,
 		turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the other processors
 	}
 	e.SetLimits(cfg.Limits)

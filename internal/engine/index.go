@@ -44,10 +44,11 @@ type list struct {
 
 // index finds groups and connections by name. Safe for concurrent use.
 type index struct {
-	seed   maphash.Seed
-	rules  []TopicRule
-	groups [stripes]groupStripe
-	conns  [stripes]connStripe
+	seed     maphash.Seed
+	rules    []TopicRule
+	interest Interest // nil: none
+	groups   [stripes]groupStripe
+	conns    [stripes]connStripe
 }
 
 type groupStripe struct {
@@ -61,7 +62,9 @@ type connStripe struct {
 	conns table[*Conn]
 }
 
-func newIndex(rules []TopicRule) *index { return &index{seed: maphash.MakeSeed(), rules: rules} }
+func newIndex(rules []TopicRule, interest Interest) *index {
+	return &index{seed: maphash.MakeSeed(), rules: rules, interest: interest}
+}
 
 func (x *index) sum(k key) uint32 { return uint32(maphash.String(x.seed, k.name)) + uint32(k.route) }
 
@@ -79,7 +82,11 @@ func (x *index) join(k key, c *Conn, reserved int32) *list {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := x.group(s, sum, k).listOf(c.shard)
+	g := x.group(s, sum, k)
+	l := g.listOf(c.shard)
+	if l.n == 0 && g.count() == 0 {
+		x.added(g)
+	}
 	l.n++
 	l.reserved -= reserved
 	s.changes++
@@ -158,6 +165,9 @@ func (x *index) leave(l *list, then *task) {
 	defer s.mu.Unlock()
 	l.n--
 	s.changes++
+	if l.n == 0 && l.group.count() == 0 {
+		x.removed(l.group)
+	}
 	s.tidy(l)
 	if then != nil {
 		l.shard.post(*then)
@@ -275,6 +285,9 @@ func (x *index) add(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns.add(c)
+	if x.interest != nil {
+		x.interest.Added(bus.Connection, c.id.String())
+	}
 }
 
 func (x *index) remove(c *Conn) {
@@ -282,6 +295,9 @@ func (x *index) remove(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns.remove(c)
+	if x.interest != nil {
+		x.interest.Removed(bus.Connection, c.id.String())
+	}
 }
 
 func (x *index) find(id ID) *Conn {
