@@ -365,7 +365,7 @@ func TestShutdownEndsStrangers(t *testing.T) {
 				if n := metric(t, svc, "realtime_refusals_total"); n != 1 {
 					t.Errorf("%v refusals are counted", n)
 				}
-				if text := log.String(); !strings.Contains(text, "reason=draining") || strings.Contains(text, "ERROR") {
+				if text := log.String(); !strings.Contains(text, "reason=drain ") || strings.Contains(text, "ERROR") {
 					t.Errorf("the log: %s", text)
 				}
 			})

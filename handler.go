@@ -13,7 +13,8 @@ import (
 
 // Handler returns the WebSocket endpoint. It checks the request, the origin and
 // the token before it upgrades, and answers what it refuses with an ordinary
-// status and a text that says why; a client that offers the subprotocol
+// status, a text that says why, and a stable code for programs in the header field
+// Realtime-Error; a client that offers the subprotocol
 // boundary.realtime.v1 is upgraded and closed with a code instead, since a
 // browser shows neither to JavaScript otherwise. ServeHTTP returns once OnOpen
 // has; the connection keeps neither goroutine nor buffers of the HTTP server.
@@ -73,6 +74,7 @@ func (e *endpoint) hijack(w http.ResponseWriter) (conn net.Conn, buffered []byte
 }
 
 func cannotUpgrade(w http.ResponseWriter) {
+	w.Header().Set(headerError, "internal")
 	http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
 }
 

@@ -71,20 +71,21 @@ var refusals = []struct {
 	require  auth.Requirements
 	status   int
 	code     realtime.CloseCode
+	reason   string // in the header Realtime-Error
 	text     string
 }{
-	{"bad signature", decided(nil, &auth.Error{Reason: auth.ReasonSignature}), auth.Requirements{}, 401, 4500, "unauthorized: signature"},
-	{"expired", decided(nil, auth.ErrExpired), auth.Requirements{}, 401, 4500, "unauthorized: expired"},
-	{"plain unauthorized", decided(nil, realtime.ErrUnauthorized), auth.Requirements{}, 401, 4500, "unauthorized: other"},
-	{"no user id", decided(&realtime.Identity{}, nil), auth.Requirements{}, 401, 4500, "unauthorized: the identity's user id or roles cannot be used"},
-	{"user id of 256 octets", decided(&realtime.Identity{UserID: strings.Repeat("u", 256)}, nil), auth.Requirements{}, 401, 4500, "unauthorized: the identity's user id or roles cannot be used"},
-	{"role with a line end", decided(&realtime.Identity{UserID: "u", Roles: []string{"a\n"}}, nil), auth.Requirements{}, 401, 4500, "unauthorized: the identity's user id or roles cannot be used"},
-	{"missing permission", decided(&realtime.Identity{UserID: "u"}, nil), auth.Requirements{Permissions: []string{"p"}}, 403, 4507, "Missing required permissions"},
-	{"missing role", decided(&realtime.Identity{UserID: "u"}, nil), auth.Requirements{Roles: []string{"r"}}, 403, 4507, "Missing required role"},
-	{"no keys yet", decided(nil, auth.ErrUnavailable), auth.Requirements{}, 503, 1013, "the token cannot be verified just now; try again"},
-	{"verifier fails", decided(nil, errors.New("database password is hunter2")), auth.Requirements{}, 500, 1011, "internal error"},
-	{"verifier returns nothing", decided(nil, nil), auth.Requirements{}, 500, 1011, "internal error"},
-	{"verifier panics", auth.VerifierFunc(func(context.Context, string) (*realtime.Identity, error) { panic("oops") }), auth.Requirements{}, 500, 1011, "internal error"},
+	{"bad signature", decided(nil, &auth.Error{Reason: auth.ReasonSignature}), auth.Requirements{}, 401, 4500, "signature", "unauthorized: signature"},
+	{"expired", decided(nil, auth.ErrExpired), auth.Requirements{}, 401, 4500, "expired", "unauthorized: expired"},
+	{"plain unauthorized", decided(nil, realtime.ErrUnauthorized), auth.Requirements{}, 401, 4500, "other", "unauthorized: other"},
+	{"no user id", decided(&realtime.Identity{}, nil), auth.Requirements{}, 401, 4500, "claims", "unauthorized: the identity's user id or roles cannot be used"},
+	{"user id of 256 octets", decided(&realtime.Identity{UserID: strings.Repeat("u", 256)}, nil), auth.Requirements{}, 401, 4500, "claims", "unauthorized: the identity's user id or roles cannot be used"},
+	{"role with a line end", decided(&realtime.Identity{UserID: "u", Roles: []string{"a\n"}}, nil), auth.Requirements{}, 401, 4500, "claims", "unauthorized: the identity's user id or roles cannot be used"},
+	{"missing permission", decided(&realtime.Identity{UserID: "u"}, nil), auth.Requirements{Permissions: []string{"p"}}, 403, 4507, "permissions", "Missing required permissions"},
+	{"missing role", decided(&realtime.Identity{UserID: "u"}, nil), auth.Requirements{Roles: []string{"r"}}, 403, 4507, "role", "Missing required role"},
+	{"no keys yet", decided(nil, auth.ErrUnavailable), auth.Requirements{}, 503, 1013, "unavailable", "the token cannot be verified just now; try again"},
+	{"verifier fails", decided(nil, errors.New("database password is hunter2")), auth.Requirements{}, 500, 1011, "internal", "internal error"},
+	{"verifier returns nothing", decided(nil, nil), auth.Requirements{}, 500, 1011, "internal", "internal error"},
+	{"verifier panics", auth.VerifierFunc(func(context.Context, string) (*realtime.Identity, error) { panic("oops") }), auth.Requirements{}, 500, 1011, "internal", "internal error"},
 }
 
 // R6, D3, D4: a refused client learns why, before any 101.
@@ -95,6 +96,9 @@ func TestRefusalsOfPlainClients(t *testing.T) {
 		status, header, text := ask(t, h, upgrading("/?token=x"))
 		if status != c.status || text != c.text {
 			t.Errorf("%s: %d %q, want %d %q", c.name, status, text, c.status, c.text)
+		}
+		if got := header.Get("Realtime-Error"); got != c.reason {
+			t.Errorf("%s: the code is %q, want %q", c.name, got, c.reason)
 		}
 		if got := header.Get("Www-Authenticate"); (got == `Bearer error="invalid_token"`) != (c.status == 401) {
 			t.Errorf("%s: Www-Authenticate %q", c.name, got)

@@ -20,7 +20,7 @@ import (
 
 // refusal is why and how a client is refused.
 type refusal struct {
-	reason string          // the label of the metric; the set is small and fixed
+	reason string          // the stable code: of the header Realtime-Error, the metric, the log and $closing
 	answer *socket.Refusal // to a request; its text goes with a close code, too
 	code   CloseCode       // for clients that are upgraded; 0: they get the answer
 	retry  time.Duration   // after which the client may try again; 0: trying again is of no use
@@ -62,11 +62,7 @@ func (r *refusal) retryAfter(delay time.Duration) *refusal {
 // try again, and the close frame.
 func (r *refusal) appendTo(frames []byte) []byte {
 	if r.retry > 0 {
-		reason := r.reason
-		if reason == reasonDraining {
-			reason = closingDrain
-		}
-		closing := wire.Closing{Reason: reason, ReconnectAfter: r.retry}.Encode()
+		closing := wire.Closing{Reason: r.reason, ReconnectAfter: r.retry}.Encode()
 		frames = socket.AppendFrame(frames, socket.OpText, closing)
 	}
 	return socket.AppendClose(frames, uint16(r.code), r.answer.Text)
@@ -90,10 +86,12 @@ func originRefusal(foreign *origin.Refusal) *refusal {
 	return why
 }
 
-// The reason of a refusal during a drain, and what $closing says in every drain.
 const (
-	reasonDraining = "draining"
-	closingDrain   = "drain"
+	// headerError is the header field of a refusal's code, beside the text for people.
+	headerError = "Realtime-Error"
+	// reasonDrain is the code of refusals during a drain, and the reason of $closing
+	// on connections that the drain closes.
+	reasonDrain = "drain"
 )
 
 // limitRefusal returns the refusal for a connection over a limit.
@@ -125,7 +123,7 @@ func drainedRequest() *refusal { return drained(true) }
 
 // drained is the refusal of a client that is upgraded when a drain begins.
 func drained(subprotocol bool) *refusal {
-	return refuse(reasonDraining, http.StatusServiceUnavailable, drainCode(subprotocol), drainReason).
+	return refuse(reasonDrain, http.StatusServiceUnavailable, drainCode(subprotocol), drainReason).
 		retryAfter(drainDelay())
 }
 
@@ -179,6 +177,7 @@ func (e *endpoint) refuse(w http.ResponseWriter, a attempt, why *refusal) {
 		}
 	}
 	e.service.report(a, why, slog.Int("status", why.answer.Status))
+	w.Header().Set(headerError, why.reason)
 	why.answer.ServeHTTP(w, nil)
 }
 

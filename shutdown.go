@@ -174,7 +174,7 @@ func drainDelay() time.Duration { return max(time.Millisecond, rand.N(time.Secon
 
 // sayGoodbye tells a client to come back after a delay.
 func (c *Conn) sayGoodbye() (told bool) {
-	if !c.core.Send(wire.Closing{Reason: closingDrain, ReconnectAfter: drainDelay()}.Encode()) {
+	if !c.core.Send(wire.Closing{Reason: reasonDrain, ReconnectAfter: drainDelay()}.Encode()) {
 		return false
 	}
 	return c.core.Close(uint16(drainCode(c.core.TextPing())), drainReason)
