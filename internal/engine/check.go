@@ -170,6 +170,7 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	if _, due := s.nextDue(c); due && c.state != gone {
 		v.expect(v.wakes[entry{slot, c.generation, c.wake}], "the timer of slot %d is lost", slot)
 	}
+	v.expect(c.state != broken || c.out == nil, "slot %d is broken, and something waits for it", slot)
 	if c.out != nil {
 		v.backlog(slot, c.out)
 	}
@@ -182,7 +183,7 @@ func (v *inspection) calls(slot int32, c *Conn) {
 	if c.flags&flagRest != 0 {
 		v.rests++
 		n := len(v.shard.rests[c])
-		v.expect(n > 0 && n <= max(readBuffer, readSize) && c.flags&flagPaused != 0 && c.flags&flagDeaf == 0 && c.state <= open,
+		v.expect(n > 0 && n <= max(readBuffer, readSize) && c.flags&flagPaused != 0 && c.flags&flagDeaf == 0 && c.state <= broken,
 			"slot %d has a rest of %d bytes in state %d with flags %b", slot, n, c.state, c.flags)
 	}
 	c.mu.Lock()

@@ -115,9 +115,6 @@ func (s *shard) release(c *Conn) {
 // closeGently ends a connection behind what was sent to it before.
 func (s *shard) closeGently(t *task) {
 	c, end := t.conn, t.arg.(*ending)
-	if c.state > open {
-		return // it broke meanwhile
-	}
 	s.settle(c)
 	s.sayClose(c, end.code, end.reason)
 	s.conclude(c) // the peer may have said its own already
@@ -133,9 +130,6 @@ func (c *Conn) fail(end ending) {
 
 func (s *shard) failed(t *task) {
 	c, end := t.conn, t.arg.(*ending)
-	if c.state > open {
-		return // it broke meanwhile
-	}
 	delete(s.ends, c) // the peer ended it behind that message
 	c.flags &^= flagEnding
 	s.settle(c)
@@ -162,6 +156,9 @@ func (s *shard) hangUp(c *Conn) {
 
 // sayClose sends the close frame, once, and begins to wait for the peer's.
 func (s *shard) sayClose(c *Conn, code uint16, reason string) {
+	if c.state == broken {
+		s.doomWith(c, code)
+	}
 	if c.state > open {
 		return
 	}
@@ -219,12 +216,57 @@ func (s *shard) shut(c *Conn) {
 	s.expire(c, lingerTime)
 }
 
+// writeFailed notes that a connection's socket takes nothing more: a write has
+// failed, or the poller reports a hangup of a connection that is paused. What the
+// client sent before may wait in the kernel, its close frame included: so reading
+// goes on, at the handler's pace, until a read fails as well, for CloseTimeout at
+// most. Linux delivers what it had received before a reset; where a system drops
+// that, the next read fails, and only what was read before counts.
+func (s *shard) writeFailed(c *Conn) {
+	if c.state == broken {
+		return // this event was on its way
+	}
+	if c.state > open || c.flags&flagEnding != 0 || c.options&optTransport != 0 {
+		s.doom(c)
+		return
+	}
+	c.state = broken
+	c.flags &^= flagPinged | flagArmed
+	delete(s.busy, c)
+	s.slots[c.slot].fd = -1
+	s.dropBacklog(c)
+	s.expire(c, s.engine.cfg.CloseTimeout)
+	if c.fd >= 0 {
+		_ = s.poller.Remove(int(c.fd))
+		if c.flags&flagPaused == 0 {
+			s.watchBroken(c)
+		}
+	}
+}
+
+// watchBroken has the poller report a broken connection unless it is paused: the
+// failure would be reported again and again.
+func (s *shard) watchBroken(c *Conn) {
+	if c.flags&flagPaused != 0 {
+		_ = s.poller.Remove(int(c.fd))
+	} else if err := s.watch(c); err != nil {
+		s.doom(c)
+	}
+}
+
+func (s *shard) dropBacklog(c *Conn) {
+	if c.out != nil {
+		s.resize(c, -c.out.size)
+		c.out = nil
+	}
+}
+
 // doom marks a connection whose socket has ended or failed. It is buried at the
 // end of the turn, when no fan-out walks over it.
 func (s *shard) doom(c *Conn) { s.doomWith(c, socket.CloseAbnormal) }
 
 func (s *shard) doomWith(c *Conn, code uint16) {
-	if c.state == gone || s.outlive(c) {
+	if c.state == gone {
 		return
 	}
 	s.slots[c.slot].fd = -1
@@ -232,7 +274,7 @@ func (s *shard) doomWith(c *Conn, code uint16) {
 		code = end.code
 		c.retireFor(end.ending, !end.failed, false)
 	}
-	if c.state <= open {
+	if c.state <= broken {
 		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
 	}
 	c.state = gone
@@ -251,10 +293,7 @@ func (s *shard) buryDoomed() {
 // used again under an operation that is still pending.
 func (s *shard) bury(c *Conn) {
 	c.retire(socket.CloseAbnormal, "the connection broke", false)
-	if c.out != nil {
-		s.resize(c, -c.out.size)
-		c.out = nil
-	}
+	s.dropBacklog(c)
 	c.in = socket.Reader{}
 	delete(s.busy, c)
 	delete(s.ends, c)

@@ -91,6 +91,7 @@ type state uint8
 const (
 	opening   state = iota // messages are held back until Open
 	open                   // messages are written
+	broken                 // writing has failed; what the client sent before is still read
 	closing                // a close frame is under way; waits for the peer's
 	lingering              // our direction is shut; waits for the peer's end
 	gone                   // the socket is closed
@@ -108,7 +109,6 @@ const (
 	flagPingWaits               // off the loop: no writer has taken the ping yet
 	flagEnding                  // the peer has ended; the handler is behind
 	flagRest                    // shard.rests has bytes that were read and not fed
-	flagBroken                  // the socket has failed; the rest is still to be fed
 )
 
 // ID returns the connection's id.

@@ -79,11 +79,11 @@ func (s *shard) heard(c *Conn) {
 func (s *shard) handle(c *Conn, ev socket.Event) {
 	switch ev.Kind {
 	case socket.Message:
-		if c.state <= open && s.mayReceive(c, costOf(ev)) {
+		if c.state <= broken && s.mayReceive(c, costOf(ev)) {
 			s.receive(c, ev)
 		}
 	case socket.Ping:
-		if c.state <= open && s.mayReceive(c, 1) {
+		if c.state <= broken && s.mayReceive(c, 1) {
 			s.settle(c)
 			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 		}
@@ -105,7 +105,11 @@ func (s *shard) behindMail(c *Conn, end peerEnd) {
 	s.ends[c] = end
 	c.flags = c.flags&^flagPinged | flagEnding
 	s.deafen(c)
-	if c.state > open {
+	switch {
+	case c.state == broken:
+		s.doom(c)
+		return
+	case c.state > open:
 		s.conclude(c)
 		return
 	}

@@ -210,7 +210,7 @@ func (s *shard) wrote(t *task) {
 		c.retire(socket.CloseInternal, errPanicked.Error(), false)
 		s.doomWith(c, socket.CloseInternal)
 	case t.arg != nil:
-		s.doom(c)
+		s.writeFailed(c)
 	case len(c.out.chunks) > 0:
 		s.flushOffLoop(c)
 	default:

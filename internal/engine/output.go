@@ -137,7 +137,7 @@ func (s *shard) flushDirty() {
 // blocked takes a chunk of which a direct write wrote only the first n octets.
 func (s *shard) blocked(c *Conn, ch chunk, n int, err error) {
 	if err != nil && !errors.Is(err, poll.ErrAgain) {
-		s.doom(c)
+		s.writeFailed(c)
 		return
 	}
 	s.add(c, ch)
@@ -166,7 +166,7 @@ func (s *shard) flush(c *Conn) {
 			s.arm(c, true)
 			return
 		case err != nil:
-			s.doom(c)
+			s.writeFailed(c)
 			return
 		}
 	}
@@ -235,7 +235,11 @@ func (s *shard) arm(c *Conn, on bool) {
 
 // rewatch tells the poller what a connection waits for now.
 func (s *shard) rewatch(c *Conn) {
-	if c.fd < 0 || c.flags&flagBroken != 0 {
+	if c.fd < 0 {
+		return
+	}
+	if c.state == broken {
+		s.watchBroken(c)
 		return
 	}
 	token := poll.Token{Slot: c.slot, Generation: c.generation}

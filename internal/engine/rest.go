@@ -5,7 +5,7 @@ import "bytes"
 // A connection is paused while its handler's queue is full. What was read before
 // and not fed, its rest, waits in shard.rests: at most one read of the socket, or
 // what came with the handshake. A connection with a rest is paused, its state is
-// at most open, and nothing more is read from it, so that the rest is fed first
+// at most broken, and nothing more is read from it, so that the rest is fed first
 // when the handler has caught up.
 
 // owner says whose the memory is that feed gets.
@@ -71,32 +71,10 @@ func (s *shard) unpause(c *Conn) {
 	s.feed(c, s.takeRest(c), owned)
 	switch {
 	case c.state == gone:
-	case c.flags&flagBroken != 0:
-		if c.flags&flagRest == 0 {
-			s.doom(c)
-		}
 	case c.flags&flagPaused == 0:
 		s.rewatch(c)
 		if c.offLoop != nil {
 			c.offLoop.readOn(c)
 		}
 	}
-}
-
-// outlive keeps a connection whose socket has failed until its handler has had
-// the rest, for CloseTimeout at most. It returns false where there is none.
-func (s *shard) outlive(c *Conn) bool {
-	if c.flags&flagRest == 0 || s.stopped {
-		return false
-	}
-	if c.flags&flagBroken != 0 {
-		return true
-	}
-	c.flags = c.flags&^flagPinged | flagBroken | flagArmed // nothing is written any more
-	s.slots[c.slot].fd = -1
-	if c.fd >= 0 {
-		_ = s.poller.Remove(int(c.fd)) // it would report the failure again and again
-	}
-	s.expire(c, s.engine.cfg.CloseTimeout)
-	return true
 }

@@ -235,35 +235,6 @@ func restOf(t *testing.T, e *Engine, connect func(testing.TB) (server, client ne
 	return k, client
 }
 
-// A socket that fails while a rest waits does not take it along.
-func TestRestOutlivesTheSocket(t *testing.T) {
-	t.Parallel()
-	for _, closes := range []bool{false, true} {
-		t.Run(fmt.Sprint("close frame ", closes), func(t *testing.T) {
-			t.Parallel()
-			e := newEngine(t, nil)
-			more, code := []byte(nil), uint16(1006)
-			if closes {
-				more, code = fromClient(socket.OpClose, "\x03\xe8"), 1000
-			}
-			k, client := restOf(t, e, tcpPair, more)
-			_ = client.(*net.TCPConn).SetLinger(0)
-			_ = client.Close() // a reset
-			within(t, "the failure is known", func() (broken bool) {
-				do(k.shard, func() { broken = k.flags&flagBroken != 0 })
-				return broken
-			})
-			consistent(t, e)
-			k.Send([]byte("to no one"))
-			close(k.gate)
-			if end := <-k.ended; end.code != code || len(k.got) != 90 {
-				t.Errorf("%d messages came, then %d", len(k.got), end.code)
-			}
-			within(t, "the socket is closed", func() bool { return e.Open() == 0 })
-		})
-	}
-}
-
 // It is kept no longer than a client has for its close frame.
 func TestRestOfAFailedSocketEnds(t *testing.T) {
 	t.Parallel()

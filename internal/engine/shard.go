@@ -286,7 +286,7 @@ func (s *shard) onEvent(e poll.Event) {
 	case c.flags&flagPaused == 0 && (e.Readable || e.Hangup):
 		s.readable(c)
 	case e.Hangup:
-		s.doom(c)
+		s.writeFailed(c)
 	}
 }
 

@@ -65,14 +65,8 @@ func (s *shard) look(e entry) {
 	}
 	now := s.tick()
 	switch {
-	case c.state >= closing:
+	case c.state >= broken:
 		if !now.before(c.due) {
-			s.doom(c)
-			return
-		}
-	case c.flags&flagBroken != 0:
-		if !now.before(c.due) {
-			s.takeRest(c)
 			s.doom(c)
 			return
 		}
@@ -229,7 +223,7 @@ func (s *shard) reschedule(c *Conn) {
 }
 
 func (s *shard) nextDue(c *Conn) (at tick, ok bool) {
-	if c.state >= closing {
+	if c.state >= broken {
 		return c.due, true
 	}
 	if c.due != 0 {
