@@ -17,6 +17,24 @@ func cluster(t *testing.T, w way, handler realtime.HandlerOptions) (a, b *server
 	return startOver(t, w, realtime.Options{Bus: shared}, handler), startOver(t, w, realtime.Options{Bus: shared}, handler)
 }
 
+// silentNode is a member of a bus without connections.
+type silentNode struct{}
+
+func (silentNode) Deliver(bus.Envelope) bus.Reply           { return bus.Reply{} }
+func (silentNode) Answer(context.Context, []byte) []byte    { return nil }
+func (silentNode) MembersChanged(joined, left []bus.NodeID) {}
+
+// joinBus joins a node without connections, through which a test publishes.
+func joinBus(t *testing.T, b bus.Bus) bus.Node {
+	t.Helper()
+	n, err := b.Join(t.Context(), bus.NewNodeID(), silentNode{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() })
+	return n
+}
+
 // R17: what is sent on one node reaches the connections of all, each exactly
 // once, in order, and the count is that of the whole cluster.
 func TestClusterSends(t *testing.T) {

@@ -17,8 +17,6 @@ type (
 	TokenSource = auth.TokenSource
 	// Verifier turns a token into an identity.
 	Verifier = auth.Verifier
-	// Receipt tells how many connections a message was sent to.
-	Receipt = bus.Receipt
 	// CloseCode is the status of a WebSocket close frame.
 	CloseCode = wire.CloseCode
 	// TopicRule gives topics a SlowPolicy.
@@ -103,6 +101,9 @@ func (a Address) String() string {
 	}
 	return a.route.String() + " " + a.target
 }
+
+// onBus returns the address as the bus knows it.
+func (a Address) onBus() bus.Address { return bus.Address{Route: a.route, Target: a.target} }
 
 func (a Address) check() error {
 	switch a.route {

@@ -173,8 +173,9 @@ func (o Options) check() error {
 	return nil
 }
 
-func (o Options) engine(set *metrics.Set) engine.Config {
+func (o Options) engine(set *metrics.Set, node bus.NodeID) engine.Config {
 	return engine.Config{
+		Node:         node,
 		Shards:       o.Shards,
 		MaxMessage:   o.Limits.MessageSize,
 		MaxBacklog:   o.Limits.Backlog,

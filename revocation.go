@@ -88,7 +88,7 @@ func (s *Service) revoke(ctx context.Context, r Revocation, now time.Time) (Rece
 	if err := s.begin(o, now); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := s.hand(ctx, o.envelope(to))
+	receipt, err := s.publishEnvelope(ctx, o.envelope(to))
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -96,7 +96,7 @@ func (s *Service) revoke(ctx context.Context, r Revocation, now time.Time) (Rece
 		return Receipt{}, ErrNoConnection
 	}
 	s.log.Info("tokens were revoked", "by", r.by(), "connections", receipt.Recipients)
-	return receipt, nil
+	return receiptOf(receipt), nil
 }
 
 func (r Revocation) check(now time.Time) error {

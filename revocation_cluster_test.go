@@ -10,6 +10,7 @@ import (
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/bus/bustest"
 	"boundary-app.org/realtime/realtimetest"
 )
 
@@ -60,31 +61,18 @@ func TestClusterRevokesAConnectionsToken(t *testing.T) {
 	}
 }
 
-// slowBus holds back what is published to everyone.
-type slowBus struct {
-	*bus.Memory
-	release chan struct{}
-}
-
-func (b *slowBus) Join(ctx context.Context, deliver bus.Deliver) (bus.Node, error) {
-	n, err := b.Memory.Join(ctx, deliver)
-	return &slowNode{n, b.release}, err
-}
-
-type slowNode struct {
-	bus.Node
-	release chan struct{}
-}
-
-func (n *slowNode) Publish(ctx context.Context, e bus.Envelope) (bus.Receipt, error) {
-	if e.Route == bus.Everyone {
-		select {
-		case <-n.release:
-		case <-ctx.Done():
-			return bus.Receipt{}, ctx.Err()
+// slowBus holds back what is published to everyone until release is closed.
+func slowBus(b bus.Bus, release <-chan struct{}) bus.Bus {
+	return bustest.Intercept(b, func(ctx context.Context, node bus.Node, e bus.Envelope) (bus.Receipt, error) {
+		if e.To.Route == bus.Everyone {
+			select {
+			case <-release:
+			case <-ctx.Done():
+				return bus.Receipt{}, ctx.Err()
+			}
 		}
-	}
-	return n.Node.Publish(ctx, e)
+		return node.Publish(ctx, e)
+	})
 }
 
 // Shutdown waits until the bus has been told of a token, or has refused; what
@@ -93,7 +81,7 @@ func TestShutdownWaitsForTheWordOfARevocation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := &journal{}
-		shared := &slowBus{bus.NewMemory(), make(chan struct{})}
+		shared := slowBus(bus.NewMemory(), nil)
 		svc := newService(t, realtime.Options{Bus: shared, Log: log.logger()})
 		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
 		if err != nil {
@@ -116,8 +104,8 @@ func TestShutdownWaitsForTheWordOfARevocation(t *testing.T) {
 func TestShutdownTellsWhichTokenWasRevoked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		memory := bus.NewMemory()
-		slow := &slowBus{memory, make(chan struct{})}
+		memory, release := bus.NewMemory(), make(chan struct{})
+		slow := slowBus(memory, release)
 		a, b := newService(t, realtime.Options{Bus: memory}), newService(t, realtime.Options{Bus: slow})
 		id := &realtime.Identity{UserID: "u1", TokenID: "t1"}
 		c, err := b.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
@@ -128,7 +116,7 @@ func TestShutdownTellsWhichTokenWasRevoked(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- b.Shutdown(context.Background()) }()
 		synctest.Wait()
-		close(slow.release)
+		close(release)
 		if err := <-ended; err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
@@ -144,7 +132,7 @@ func TestShutdownInHasteAndRevocations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := &journal{}
-		svc := newService(t, realtime.Options{Bus: &slowBus{bus.NewMemory(), nil}, Log: log.logger()})
+		svc := newService(t, realtime.Options{Bus: slowBus(bus.NewMemory(), nil), Log: log.logger()})
 		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
 		if err != nil {
 			t.Fatal(err)
@@ -165,17 +153,13 @@ func TestUnreadableRevocation(t *testing.T) {
 	log := &journal{}
 	shared := bus.NewMemory()
 	svc := newService(t, realtime.Options{Bus: shared, Log: log.logger()})
-	stranger, err := shared.Join(t.Context(), func(bus.Envelope) int { return 0 })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = stranger.Close() }()
-	_, err = svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
+	stranger := joinBus(t, shared)
+	_, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, body := range []string{``, `[`, `{"keys":[{"kind":"planet","value":"u1"}],"until":99999999999999}`, `{}`} {
-		receipt, err := stranger.Publish(t.Context(), bus.Envelope{Route: bus.Everyone, Op: bus.Revoke, Body: []byte(body)})
+		receipt, err := stranger.Publish(t.Context(), bus.Envelope{To: bus.Address{Route: bus.Everyone}, Op: bus.Revoke, Body: []byte(body)})
 		if err != nil || receipt.Recipients != 0 {
 			t.Errorf("%s: %+v, %v", body, receipt, err)
 		}
@@ -189,7 +173,7 @@ func TestUnreadableRevocation(t *testing.T) {
 func TestRevokeWithoutABus(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		svc := newService(t, realtime.Options{Bus: &slowBus{bus.NewMemory(), nil}})
+		svc := newService(t, realtime.Options{Bus: slowBus(bus.NewMemory(), nil)})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := svc.Revoke(ctx, realtime.Revocation{User: "u1"}); !errors.Is(err, context.DeadlineExceeded) {

@@ -50,7 +50,7 @@ func (o revocationOrder) of(c *Conn) revocationOrder {
 
 func (o revocationOrder) envelope(to Address) bus.Envelope {
 	body, _ := json.Marshal(o) // texts and numbers always encode
-	return bus.Envelope{Route: to.route, Target: to.target, Op: bus.Revoke, Body: body}
+	return bus.Envelope{To: to.onBus(), Op: bus.Revoke, Body: body}
 }
 
 // names reports whether an order is about the token of a connection. A user's
@@ -98,8 +98,8 @@ func (s *Service) deliverRevocation(e bus.Envelope) int {
 		s.log.Warn("a revocation cannot be read; are all nodes of the same version?", "error", err)
 		return 0
 	}
-	if e.Route == bus.Connection {
-		return s.revokeConnection(e.Target, o)
+	if e.To.Route == bus.Connection {
+		return s.revokeConnection(e.To.Target, o)
 	}
 	return s.carryOut(o)
 }

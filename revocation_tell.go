@@ -54,7 +54,7 @@ func (s *Service) tell(o revocationOrder) {
 	err := s.telling.begin(func() {
 		ctx, cancel := context.WithTimeout(s.after, tellTime)
 		defer cancel()
-		_, err := s.hand(ctx, o.envelope(Everyone()))
+		_, err := s.publishEnvelope(ctx, o.envelope(Everyone()))
 		s.logUntold(err)
 	})
 	s.logUntold(err)

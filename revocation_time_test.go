@@ -162,8 +162,8 @@ func TestClusterLearnsHowLongARevocationLasts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := time.Now()
 				id := &realtime.Identity{UserID: "u1", TokenID: "t1", ExpiresAt: now.Add(31 * day)}
-				shared := bus.NewMemory()
-				slow := &slowBus{shared, make(chan struct{})}
+				shared, release := bus.NewMemory(), make(chan struct{})
+				slow := slowBus(shared, release)
 				opts := realtime.Options{PingInterval: -1, Bus: shared, Verifier: decided(id, nil)}
 				a := newService(t, opts)
 				opts.Bus = slow
@@ -177,7 +177,7 @@ func TestClusterLearnsHowLongARevocationLasts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				close(slow.release)
+				close(release)
 				synctest.Wait()
 				if a.Connection(c.ID()) == nil {
 					t.Error("who has signed in anew is closed")
@@ -232,15 +232,11 @@ func TestRevocationOfAUserByASlowClock(t *testing.T) {
 	t.Parallel()
 	shared := bus.NewMemory()
 	svc := newService(t, realtime.Options{Bus: shared})
-	stranger, err := shared.Join(t.Context(), func(bus.Envelope) int { return 0 })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = stranger.Close() }()
+	stranger := joinBus(t, shared)
 	now := time.Now()
 	body := fmt.Sprintf(`{"keys":[{"kind":"user","value":"u1"}],"user":"u1","at":%d,"until":%d,"reason":"x"}`,
 		now.Add(-time.Hour).UnixMilli(), now.Add(time.Hour).UnixMilli())
-	if _, err := stranger.Publish(t.Context(), bus.Envelope{Route: bus.Everyone, Op: bus.Revoke, Body: []byte(body)}); err != nil {
+	if _, err := stranger.Publish(t.Context(), bus.Envelope{To: bus.Address{Route: bus.Everyone}, Op: bus.Revoke, Body: []byte(body)}); err != nil {
 		t.Fatal(err)
 	}
 	for ahead, want := range map[time.Duration]bool{0: true, 20 * time.Second: true, time.Minute: false} {

@@ -70,9 +70,10 @@ func New(opts Options) (*Service, error) {
 	s.arriving, s.turnAway = context.WithCancel(context.Background())
 	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount, s.revocationCount)
 	s.limits.Store(&opts.Limits)
-	s.engine = engine.New(opts.engine(s.metrics))
+	id := bus.NewNodeID()
+	s.engine = engine.New(opts.engine(s.metrics, id))
 	s.listeners.service = s
-	s.node, err = opts.Bus.Join(s.ctx, s.deliver)
+	s.node, err = opts.Bus.Join(s.ctx, id, localNode{s})
 	if err != nil {
 		s.cancel()
 		s.end()
@@ -112,7 +113,7 @@ func (s *Service) send(ctx context.Context, to Address, m Message, now time.Time
 	if err != nil {
 		return Receipt{}, err
 	}
-	return s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Body: text})
+	return s.publish(ctx, bus.Envelope{To: to.onBus(), Body: text})
 }
 
 // encode returns what clients receive, within the limit of its size.
@@ -144,22 +145,6 @@ func failure(err error) string {
 	return "bus"
 }
 
-func (s *Service) publish(ctx context.Context, e bus.Envelope) (Receipt, error) {
-	if err := s.engine.Admit(ctx); err != nil {
-		return Receipt{}, err
-	}
-	return s.hand(ctx, e)
-}
-
-// hand gives an envelope to the bus.
-func (s *Service) hand(ctx context.Context, e bus.Envelope) (Receipt, error) {
-	receipt, err := s.node.Publish(ctx, e)
-	if errors.Is(err, bus.ErrClosed) {
-		return receipt, ErrShutdown
-	}
-	return receipt, err
-}
-
 // SendToUser sends to all connections of a user.
 func (s *Service) SendToUser(ctx context.Context, user string, m Message) (Receipt, error) {
 	return s.Send(ctx, User(user), m)
@@ -187,63 +172,6 @@ func (s *Service) PublishToTopic(ctx context.Context, topic string, m Message) (
 	return s.Send(ctx, Topic(topic), m)
 }
 
-// deliver is the one place where an envelope meets this node's connections.
-func (s *Service) deliver(e bus.Envelope) int {
-	switch e.Op {
-	case bus.Send:
-		n := s.engine.Send(e.Route, e.Target, e.Body)
-		if e.Route == bus.Topic {
-			n += s.listeners.deliver(e.Target, e.Body)
-		}
-		return n
-	case bus.Disconnect:
-		return s.each(e, closeOrder(e.Body))
-	case bus.Subscribe:
-		return s.each(e, func(c *engine.Conn) bool {
-			_, err := c.Subscribe(string(e.Body), s.Limits().Topics)
-			return err == nil
-		})
-	case bus.Unsubscribe:
-		return s.each(e, unsubscribeOrder(string(e.Body)))
-	case bus.Revoke:
-		return s.deliverRevocation(e)
-	}
-	s.log.Warn("an envelope asks for an unknown operation; are all nodes of the same version?", "op", e.Op)
-	return 0
-}
-
-func (s *Service) each(e bus.Envelope, do func(*engine.Conn) bool) (n int) {
-	for _, c := range s.engine.Members(e.Route, e.Target) {
-		if do(c) {
-			n++
-		}
-	}
-	return n
-}
-
-// closing is the body of a Disconnect envelope.
-type closing struct {
-	Code   CloseCode `json:"code"`
-	Reason string    `json:"reason"`
-}
-
-func closeOrder(body []byte) func(*engine.Conn) bool {
-	order := closing{Code: wire.CloseKicked}
-	_ = json.Unmarshal(body, &order) // made by Disconnect; the default stands in for anything else
-	return func(c *engine.Conn) bool { return c.Close(uint16(order.Code), order.Reason) }
-}
-
-func unsubscribeOrder(topic string) func(*engine.Conn) bool {
-	return func(c *engine.Conn) bool {
-		if topic == "" {
-			c.UnsubscribeAll()
-			return !c.Retired()
-		}
-		c.Unsubscribe(topic)
-		return !c.Retired()
-	}
-}
-
 // Disconnect closes the connections an address names, on all nodes, with a
 // close frame behind what was sent to them before, and tells how many there
 // were. From its return on they are found nowhere and hear nothing. A code of
@@ -260,12 +188,13 @@ func (s *Service) Disconnect(ctx context.Context, to Address, code CloseCode, re
 	if err != nil {
 		return Receipt{}, fmt.Errorf("realtime: disconnect: %w", err)
 	}
-	return s.order(ctx, "disconnect", to, bus.Disconnect, body)
+	return s.publishCommand(ctx, "disconnect", to, bus.Disconnect, body)
 }
 
-// order publishes what is no message. What names it in the error.
-func (s *Service) order(ctx context.Context, what string, to Address, op bus.Op, body []byte) (Receipt, error) {
-	receipt, err := s.publish(ctx, bus.Envelope{Route: to.route, Target: to.target, Op: op, Body: body})
+// publishCommand publishes an envelope that is not a message. What names the
+// command in the error.
+func (s *Service) publishCommand(ctx context.Context, what string, to Address, op bus.Op, body []byte) (Receipt, error) {
+	receipt, err := s.publish(ctx, bus.Envelope{To: to.onBus(), Op: op, Body: body})
 	if err != nil {
 		return Receipt{}, fmt.Errorf("realtime: %s: %w", what, err)
 	}
@@ -279,7 +208,7 @@ func (s *Service) Subscribe(ctx context.Context, to Address, topic string) (Rece
 	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: subscribe: %w", err)
 	}
-	return s.order(ctx, "subscribe", to, bus.Subscribe, []byte(topic))
+	return s.publishCommand(ctx, "subscribe", to, bus.Subscribe, []byte(topic))
 }
 
 // Unsubscribe is the reverse of Subscribe.
@@ -287,7 +216,7 @@ func (s *Service) Unsubscribe(ctx context.Context, to Address, topic string) (Re
 	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: unsubscribe: %w", err)
 	}
-	return s.order(ctx, "unsubscribe", to, bus.Unsubscribe, []byte(topic))
+	return s.publishCommand(ctx, "unsubscribe", to, bus.Unsubscribe, []byte(topic))
 }
 
 // UnsubscribeAll ends all subscriptions of the connections an address names.
@@ -295,7 +224,7 @@ func (s *Service) UnsubscribeAll(ctx context.Context, to Address) (Receipt, erro
 	if err := to.check(); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: unsubscribe all: %w", err)
 	}
-	return s.order(ctx, "unsubscribe all", to, bus.Unsubscribe, nil)
+	return s.publishCommand(ctx, "unsubscribe all", to, bus.Unsubscribe, nil)
 }
 
 // Collector returns the service's metrics, to be registered with a Prometheus

@@ -8,31 +8,22 @@ import (
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/bus/bustest"
 	"boundary-app.org/realtime/realtimetest"
 )
 
-// brokenBus is a bus whose broker is in trouble.
-type brokenBus struct {
-	joinErr error
-	deliver bus.Deliver // of the node that joined
-}
-
 var errBroker = errors.New("the broker is down")
 
-func (b *brokenBus) Join(_ context.Context, deliver bus.Deliver) (bus.Node, error) {
-	b.deliver = deliver
-	return b, b.joinErr
-}
+// closedBus cannot be joined.
+type closedBus struct{}
 
-func (b *brokenBus) Publish(context.Context, bus.Envelope) (bus.Receipt, error) {
-	return bus.Receipt{}, errBroker
+func (closedBus) Join(context.Context, bus.NodeID, bus.Local) (bus.Node, error) {
+	return nil, errBroker
 }
-
-func (b *brokenBus) Close() error { return nil }
 
 func TestBusCannotBeJoined(t *testing.T) {
 	t.Parallel()
-	svc, err := realtime.New(realtime.Options{Bus: &brokenBus{joinErr: errBroker}, Log: discard()})
+	svc, err := realtime.New(realtime.Options{Bus: closedBus{}, Log: discard()})
 	if svc != nil || !errors.Is(err, errBroker) || !strings.HasPrefix(err.Error(), "realtime: join the bus: ") {
 		t.Errorf("%v, %v", svc, err)
 	}
@@ -41,7 +32,10 @@ func TestBusCannotBeJoined(t *testing.T) {
 // D11: an error of the bus is the sender's to see, and counted.
 func TestBusErrorsAreVisible(t *testing.T) {
 	t.Parallel()
-	svc := newService(t, realtime.Options{Bus: &brokenBus{}})
+	broken := bustest.Intercept(bus.NewMemory(), func(context.Context, bus.Node, bus.Envelope) (bus.Receipt, error) {
+		return bus.Receipt{}, errBroker
+	})
+	svc := newService(t, realtime.Options{Bus: broken})
 	ctx, everyone := t.Context(), realtime.Everyone()
 	_, err1 := svc.Broadcast(ctx, realtime.Message{Type: "x"})
 	_, err2 := svc.Subscribe(ctx, everyone, "t")
@@ -61,19 +55,20 @@ func TestBusErrorsAreVisible(t *testing.T) {
 // A node of another version may send what this one does not know.
 func TestUnknownEnvelopes(t *testing.T) {
 	t.Parallel()
-	b, log := &brokenBus{}, &journal{}
-	svc := newService(t, realtime.Options{Bus: b, Log: log.logger()})
+	shared, log := bus.NewMemory(), &journal{}
+	svc := newService(t, realtime.Options{Bus: shared, Log: log.logger()})
+	other := joinBus(t, shared)
 	id := realtime.Identity{UserID: "u1"}
 	if _, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &id}); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range []bus.Envelope{
-		{Route: bus.Everyone, Op: 99},
-		{Route: 99, Op: bus.Send, Body: []byte(`{}`)},
-		{Route: 99, Op: bus.Disconnect},
+		{To: bus.Address{Route: bus.Everyone}, Op: 99},
+		{To: bus.Address{Route: 99}, Op: bus.Send, Body: []byte(`{}`)},
+		{To: bus.Address{Route: 99}, Op: bus.Disconnect},
 	} {
-		if n := b.deliver(e); n != 0 {
-			t.Errorf("%+v reached %d connections", e, n)
+		if receipt, err := other.Publish(t.Context(), e); err != nil || receipt.Recipients != 0 {
+			t.Errorf("%+v: %+v, %v", e, receipt, err)
 		}
 	}
 	if !strings.Contains(log.String(), "are all nodes of the same version?") {

@@ -46,7 +46,7 @@ func (a *api) sendEntries(ctx context.Context, entries []json.RawMessage) (any, 
 	for i, entry := range entries {
 		sent, err := a.sendEntry(ctx, entry)
 		if err == nil {
-			answer.Results[i] = receipt(sent)
+			answer.Results[i] = receiptOf(sent)
 			continue
 		}
 		last = a.problem(ctx, err)

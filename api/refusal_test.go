@@ -14,6 +14,7 @@ import (
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/bus/bustest"
 )
 
 const message = `{"type":"t"}`
@@ -341,15 +342,11 @@ func TestABodyThatBreaksOff(t *testing.T) {
 }
 
 // brokenBus is a bus whose publishes fail.
-type brokenBus struct{ err error }
-
-func (b brokenBus) Join(context.Context, bus.Deliver) (bus.Node, error) { return b, nil }
-
-func (b brokenBus) Publish(context.Context, bus.Envelope) (bus.Receipt, error) {
-	return bus.Receipt{}, b.err
+func brokenBus(err error) bus.Bus {
+	return bustest.Intercept(bus.NewMemory(), func(context.Context, bus.Node, bus.Envelope) (bus.Receipt, error) {
+		return bus.Receipt{}, err
+	})
 }
-
-func (b brokenBus) Close() error { return nil }
 
 // TestFailuresAreNotTheCallers shows that what fails inside is answered with 503
 // and without its cause.
@@ -364,7 +361,7 @@ func TestFailuresAreNotTheCallers(t *testing.T) {
 		{context.Canceled, "overloaded", "the clients cannot keep up"},
 		{bus.ErrClosed, "shut_down", "this node is shut down"},
 	} {
-		s := start(t, realtime.Options{Bus: brokenBus{test.err}}, api.Options{})
+		s := start(t, realtime.Options{Bus: brokenBus(test.err)}, api.Options{})
 		got := s.call(t, "POST", "/v1/broadcast", message)
 		got.wantProblem(t, http.StatusServiceUnavailable, test.code, test.detail)
 		if after := got.header.Get("Retry-After"); after != "1" || strings.Contains(got.text, "192.0.2.1") {

@@ -69,6 +69,6 @@ func TestRevocations(t *testing.T) {
 // A node that has as many revocations as it keeps says so.
 func TestTooManyRevocations(t *testing.T) {
 	t.Parallel()
-	s := start(t, realtime.Options{Bus: brokenBus{realtime.ErrTooManyRevocations}}, api.Options{})
+	s := start(t, realtime.Options{Bus: brokenBus(realtime.ErrTooManyRevocations)}, api.Options{})
 	s.call(t, "POST", "/v1/revocations", `{"user":"u1"}`).wantProblem(t, http.StatusServiceUnavailable, "too_many_revocations", "the list of revocations is full")
 }

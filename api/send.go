@@ -9,10 +9,10 @@ import (
 
 // receipt is the answer to a send.
 type receipt struct {
-	Recipients int    `json:"recipients"`
-	ID         string `json:"id,omitempty"`
-	Duplicate  bool   `json:"duplicate,omitempty"`
+	Recipients int `json:"recipients"`
 }
+
+func receiptOf(r realtime.Receipt) receipt { return receipt{r.Recipients} }
 
 // send sends the body, a message.
 func (a *api) send(to addressee) call {
@@ -32,7 +32,7 @@ func (a *api) send(to addressee) call {
 		if err != nil {
 			return nil, err
 		}
-		return receipt(sent), nil
+		return receiptOf(sent), nil
 	}
 }
 

@@ -36,7 +36,7 @@ func (a *api) sendToEach(r *http.Request) (any, error) {
 	answer := sums{Results: make([]any, len(to))}
 	for i, one := range sent {
 		answer.Recipients += one.Recipients
-		answer.Results[i] = receipt(one)
+		answer.Results[i] = receiptOf(one)
 	}
 	if err != nil {
 		unsent := failure{a.problem(r.Context(), err)}

@@ -11,6 +11,7 @@ import (
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/bus/bustest"
 )
 
 func TestOneMessageToSeveralAddresses(t *testing.T) {
@@ -74,24 +75,16 @@ func TestAMistakeStopsAllOfIt(t *testing.T) {
 	}
 }
 
-// tiringBus takes so many envelopes and no more.
-type tiringBus struct {
-	brokenBus
-	left int
-}
-
-func (b *tiringBus) Join(context.Context, bus.Deliver) (bus.Node, error) { return b, nil }
-
-func (b *tiringBus) Publish(context.Context, bus.Envelope) (bus.Receipt, error) {
-	if b.left--; b.left < 0 {
-		return bus.Receipt{}, bus.ErrClosed
-	}
-	return bus.Receipt{Recipients: 3}, nil
-}
-
 func TestAFailureOnTheWay(t *testing.T) {
 	t.Parallel()
-	s := start(t, realtime.Options{Bus: &tiringBus{left: 2}}, api.Options{})
+	left := 2
+	tiring := bustest.Intercept(bus.NewMemory(), func(context.Context, bus.Node, bus.Envelope) (bus.Receipt, error) {
+		if left--; left < 0 {
+			return bus.Receipt{}, bus.ErrClosed
+		}
+		return bus.Receipt{Recipients: 3}, nil
+	})
+	s := start(t, realtime.Options{Bus: tiring}, api.Options{})
 	const body = `{"to":[{"user":"u1"},{"user":"u2"},{"user":"u3"},{"user":"u4"}],"message":{"type":"t"}}`
 	got := s.call(t, "POST", "/v1/messages", body).want(t, http.StatusOK).json
 	results := got["results"].([]any)

@@ -12,6 +12,7 @@ import (
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
 	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/bus/bustest"
 )
 
 func TestABodyThatDoesNotArrive(t *testing.T) {
@@ -38,19 +39,13 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 	readAnswer(t, request, response).wantProblem(t, http.StatusRequestTimeout, "body_timeout", "the body took too long to arrive")
 }
 
-// stuckBus is a bus that never gets rid of a message.
-type stuckBus struct{ brokenBus }
-
-func (b stuckBus) Join(context.Context, bus.Deliver) (bus.Node, error) { return b, nil }
-
-func (b stuckBus) Publish(ctx context.Context, _ bus.Envelope) (bus.Receipt, error) {
-	<-ctx.Done()
-	return bus.Receipt{}, ctx.Err()
-}
-
 func TestASendThatCannotGetThrough(t *testing.T) {
 	t.Parallel()
-	s := start(t, realtime.Options{Bus: stuckBus{}}, api.Options{Timeout: 20 * time.Millisecond})
+	stuck := bustest.Intercept(bus.NewMemory(), func(ctx context.Context, _ bus.Node, _ bus.Envelope) (bus.Receipt, error) {
+		<-ctx.Done()
+		return bus.Receipt{}, ctx.Err()
+	})
+	s := start(t, realtime.Options{Bus: stuck}, api.Options{Timeout: 20 * time.Millisecond})
 	for range 2 { // the read deadline of the first call does not break the second
 		s.call(t, "POST", "/v1/broadcast", message).wantProblem(t, http.StatusServiceUnavailable, "overloaded", "the clients cannot keep up")
 	}

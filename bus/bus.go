@@ -1,92 +1,132 @@
-// Package bus is what nodes see of each other: the envelope, the contract every
-// bus keeps, and the bus of one process.
+// Package bus is how nodes reach each other: the envelope, the contract that
+// every bus keeps, and the bus of one process.
 //
-// A bus owns how an envelope reaches the nodes. It never looks into the
-// message and never knows a connection: delivery happens only through the one
-// Deliver function each node joined with, on the node that published too, and
-// delivery never publishes. Everything here is safe for concurrent use.
+// A node is one process with connections. It joins a bus under a NodeID and
+// hands the bus a Local, through which the bus reaches the node. A bus owns how
+// an envelope gets to the nodes. It never reads a body and never knows a
+// connection.
+//
+// To write a bus, implement Bus and Node, and run package bustest against it.
+// All methods of Bus, Node and Local may be called concurrently.
 package bus
 
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 )
 
-// Route says what kind of target an envelope has.
-type Route uint8
-
-// The five addresses.
-const (
-	Everyone Route = iota + 1
-	User
-	Role
-	Connection
-	Topic
-)
-
-var routeNames = [...]string{Everyone: "everyone", User: "user", Role: "role", Connection: "connection", Topic: "topic"}
-
-func (r Route) String() string {
-	if int(r) < len(routeNames) && routeNames[r] != "" {
-		return routeNames[r]
-	}
-	return fmt.Sprintf("route(%d)", uint8(r))
-}
-
-// Op says what a node does with the connections an envelope addresses.
+// Op is what a node does with the connections that an envelope addresses.
 type Op uint8
 
-// The operations. Only Send reaches topics' in-process listeners.
+// The operations.
 const (
-	Send        Op = iota // write Body, a frame's text, to each connection
-	Disconnect            // close each connection; Body is a close order
-	Subscribe             // subscribe each connection to the topic that is Body
-	Unsubscribe           // the reverse; an empty Body means all topics
-	Revoke                // close those whose token Body revokes; to Everyone: and remember it
+	Send        Op = iota // write Body, the text of a frame, to each connection and each listener of a topic
+	Disconnect            // close each connection; Body holds the code and the reason
+	Subscribe             // subscribe each connection to the topic in Body
+	Unsubscribe           // unsubscribe each connection from the topic in Body; an empty Body: from all topics
+	Revoke                // to Everyone: refuse the tokens in Body and close their connections; to a Connection: close it and reply its tokens
 )
 
-// Envelope is one operation on the connections that an address names.
+// Envelope is one operation on the connections of an address.
 type Envelope struct {
-	Route  Route
-	Target string // empty for Everyone
-	Op     Op
-	Body   []byte // not changed by anyone once published
+	To   Address
+	Op   Op
+	Body []byte // read only, for the publisher too once it is published
 }
 
-// Receipt tells what became of a published envelope.
+// Reply is what a node returns for an envelope that it was handed.
+type Reply struct {
+	Recipients int    // connections and listeners of this node that the envelope reached
+	Body       []byte // an answer to the publisher; nil for most operations
+}
+
+// Receipt is the result of a publication.
 type Receipt struct {
-	// Recipients is the number of connections (and of in-process listeners of
-	// a topic) that the envelope was handed to, on all nodes.
+	// Recipients is the sum over the nodes that replied: a lower bound where
+	// Missing is not empty.
 	Recipients int
-	// ID is the message's position where its topic keeps a history.
-	ID string
-	// Duplicate says that an idempotency key had been seen before.
-	Duplicate bool
+	// Nodes is how many nodes replied.
+	Nodes int
+	// Missing are the nodes that the envelope was sent to and that had not
+	// replied in time. Whether it reached them is not known.
+	Missing []NodeID
+	// Replies are the bodies of the replies that have one. It is nil without any.
+	Replies map[NodeID][]byte
 }
 
-// Deliver hands an envelope to a node's own connections and returns how many
-// there were. It does not block, does not publish and is safe for concurrent use.
-type Deliver func(Envelope) int
+// Errors of Publish. After any other error it is not known which nodes the
+// envelope has reached.
+var (
+	// ErrRejected says that the envelope has reached no node and can be
+	// published again: this node is cut off from its bus.
+	ErrRejected = errors.New("bus: rejected: this node is cut off from the others; try again")
+	// ErrClosed is the error of a node that has left its bus.
+	ErrClosed = errors.New("bus: closed")
+)
 
-// Bus joins nodes. Every implementation behaves as package bustest checks.
+// Local is a node as its bus sees it. Its methods must not call the bus.
+type Local interface {
+	// Deliver carries out an envelope on the node's own connections. It does not
+	// wait for clients or for other nodes.
+	Deliver(e Envelope) Reply
+	// Answer returns the node's answer to a question, nil where it does not know
+	// what is asked. It may block, until ctx is done.
+	Answer(ctx context.Context, question []byte) []byte
+	// MembersChanged reports which other nodes have joined and which have left or
+	// were given up. The first call for a node that joins names those that are
+	// there. The calls for one node come one after the other.
+	MembersChanged(joined, left []NodeID)
+}
+
+// Bus joins nodes.
 type Bus interface {
-	// Join adds a node whose connections deliver reaches. It may wait until the
-	// node hears the others, until ctx is done at the latest; an unreachable
-	// broker is not an error, it is tried for as long as the node exists.
-	Join(ctx context.Context, deliver Deliver) (Node, error)
+	// Join adds a node under an id that no other member has. It may call local
+	// before it returns. It may wait until the node is connected, until ctx is done
+	// at the latest. A broker that cannot be reached is not an error: the bus
+	// goes on trying until the node is closed, and Health reports it.
+	Join(ctx context.Context, id NodeID, local Local) (Node, error)
 }
 
 // Node is one member of a bus.
+//
+// Which nodes an envelope or a question goes to follows from its address: to
+// Everyone, all; to a Connection, the node that NodeOf names, if it is a member;
+// to any other address, at least the nodes that Want it. The node that publishes
+// or asks is treated like the others.
 type Node interface {
-	// Publish hands the envelope to every node, this one included, each exactly
-	// once. Envelopes published one after the other by one goroutine arrive in
-	// that order on every node. After Close the error is ErrClosed.
+	// Publish hands an envelope to the nodes of its address, each at most once,
+	// and waits for their replies: for a quarter of a second (ReplyTime), or until
+	// ctx is done. A node that has not replied by then is in Receipt.Missing, and
+	// is not an error. From then on the node is suspect: it is sent to, but not
+	// waited for, until anything has arrived from it.
+	//
+	// Envelopes that one goroutine publishes one after the other are delivered in
+	// that order on each node. Envelopes of several nodes may be delivered in one
+	// order here and in another there. The error matches ErrRejected, ErrClosed or
+	// the error of ctx.
 	Publish(ctx context.Context, e Envelope) (Receipt, error)
-	// Close leaves the bus; no delivery begins after it has returned. It is
+	// Want says that the node has connections or listeners of an address that had
+	// none before. Never called for Everyone or a Connection. The target of a
+	// Topic may be a pattern (wire.Match). It does not block: the caller holds
+	// locks.
+	Want(a Address)
+	// Drop says that the node has none left. It does not block.
+	Drop(a Address)
+	// Known waits until every other member knows what this node wanted before the
+	// call: what they publish from its return on comes here. A suspect member is
+	// not waited for. The error is that of ctx.
+	Known(ctx context.Context) error
+	// Ask puts a question to the nodes of an address and waits for their answers
+	// until ctx is done. A suspect node is asked, but not waited for. Missing are
+	// the nodes that did not answer in time; on a closed node nobody is asked.
+	Ask(ctx context.Context, of Address, question []byte) (answers map[NodeID][]byte, missing []NodeID)
+	// Health returns nil while the node reaches its bus, or why it does not.
+	Health() error
+	// Close leaves the bus. No call of Local begins after its return. It is
 	// idempotent.
 	Close() error
 }
 
-// ErrClosed is the error of a node that has left its bus.
-var ErrClosed = errors.New("bus: closed")
+// ReplyTime is how long Publish waits for nodes that do not reply.
+const ReplyTime = 250 * time.Millisecond

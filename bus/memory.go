@@ -6,45 +6,45 @@ import (
 	"sync"
 )
 
-// Memory is the bus of one process: Publish delivers on every node before it
-// returns. The zero value is ready; services that share one are a cluster.
+// Memory is the bus of one process. Publish delivers on every node before it
+// returns; to a node that does not Want an address, too, which costs less than
+// to keep count. The zero value is ready to use. Services that share one are a
+// cluster.
 type Memory struct {
 	mu    sync.Mutex // guards the writes of nodes
 	nodes []*memoryNode
+
+	changing sync.Mutex // held while members change and are told so
 }
 
-// NewMemory returns a bus of its own.
+// NewMemory returns a bus without members.
 func NewMemory() *Memory { return &Memory{} }
 
 type memoryNode struct {
-	bus     *Memory
-	deliver Deliver
+	bus   *Memory
+	id    NodeID
+	local Local
 
-	closing sync.RWMutex // held for reading while a delivery runs
+	closing sync.RWMutex // held for reading while local is called
 	closed  bool         // guarded by closing
 }
 
 // Join adds a node at once.
-func (m *Memory) Join(_ context.Context, deliver Deliver) (Node, error) {
-	n := &memoryNode{bus: m, deliver: deliver}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.nodes = append(slices.Clip(m.nodes), n) // readers keep the slice they took
+func (m *Memory) Join(_ context.Context, id NodeID, local Local) (Node, error) {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	others := m.members()
+	n := &memoryNode{bus: m, id: id, local: local}
+	m.set(append(slices.Clip(others), n)) // readers keep the slice they took
+	present := make([]NodeID, len(others))
+	for i, other := range others {
+		present[i] = other.id
+		other.tell([]NodeID{id}, nil)
+	}
+	if len(present) > 0 {
+		local.MembersChanged(present, nil)
+	}
 	return n, nil
-}
-
-func (n *memoryNode) Publish(ctx context.Context, e Envelope) (Receipt, error) {
-	if err := ctx.Err(); err != nil {
-		return Receipt{}, err
-	}
-	if n.isClosed() {
-		return Receipt{}, ErrClosed
-	}
-	var receipt Receipt
-	for _, node := range n.bus.members() {
-		receipt.Recipients += node.receive(e)
-	}
-	return receipt, nil
 }
 
 func (m *Memory) members() []*memoryNode {
@@ -53,33 +53,137 @@ func (m *Memory) members() []*memoryNode {
 	return m.nodes
 }
 
-func (n *memoryNode) isClosed() bool {
-	n.closing.RLock()
-	defer n.closing.RUnlock()
-	return n.closed
+func (m *Memory) set(nodes []*memoryNode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nodes = nodes
 }
 
-// receive holds the read lock while it delivers so that Close can wait for it.
-// Deliver neither blocks nor publishes (its contract), so this cannot deadlock.
-func (n *memoryNode) receive(e Envelope) int {
+// Publish delivers on the nodes of the address, one after the other.
+func (n *memoryNode) Publish(ctx context.Context, e Envelope) (receipt Receipt, err error) {
+	if err := n.check(ctx); err != nil {
+		return Receipt{}, err
+	}
+	for _, node := range n.bus.of(e.To) {
+		if node.begin() {
+			receipt.add(node.id, node.local.Deliver(e))
+			node.end()
+		}
+	}
+	return receipt, nil
+}
+
+func (n *memoryNode) check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	n.closing.RLock()
 	defer n.closing.RUnlock()
 	if n.closed {
-		return 0
+		return ErrClosed
 	}
-	return n.deliver(e)
-}
-
-func (n *memoryNode) Close() error {
-	n.bus.remove(n)
-	n.closing.Lock()
-	defer n.closing.Unlock()
-	n.closed = true
 	return nil
 }
 
-func (m *Memory) remove(n *memoryNode) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.nodes = slices.DeleteFunc(slices.Clone(m.nodes), func(other *memoryNode) bool { return other == n })
+// of returns the nodes of an address.
+func (m *Memory) of(a Address) []*memoryNode {
+	nodes := m.members()
+	if a.Route != Connection {
+		return nodes
+	}
+	id := NodeOf(a.Target)
+	for i, n := range nodes {
+		if n.id == id {
+			return nodes[i : i+1]
+		}
+	}
+	return nil
 }
+
+func (r *Receipt) add(from NodeID, reply Reply) {
+	r.Nodes++
+	r.Recipients += reply.Recipients
+	if reply.Body == nil {
+		return
+	}
+	if r.Replies == nil {
+		r.Replies = map[NodeID][]byte{}
+	}
+	r.Replies[from] = reply.Body
+}
+
+// begin reports whether the node is open. If so, Close waits until the caller,
+// which calls Local in between, calls end. Local does not call the bus (its
+// contract), so this cannot deadlock.
+func (n *memoryNode) begin() bool {
+	n.closing.RLock()
+	if n.closed {
+		n.closing.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (n *memoryNode) end() { n.closing.RUnlock() }
+
+func (n *memoryNode) tell(joined, left []NodeID) {
+	if n.begin() {
+		defer n.end()
+		n.local.MembersChanged(joined, left)
+	}
+}
+
+// Ask asks the nodes at the same time. It waits for all, and misses none.
+func (n *memoryNode) Ask(ctx context.Context, of Address, question []byte) (answers map[NodeID][]byte, missing []NodeID) {
+	answers = map[NodeID][]byte{}
+	if n.check(ctx) != nil {
+		return answers, nil
+	}
+	var mu sync.Mutex // guards answers
+	var asked sync.WaitGroup
+	for _, node := range n.bus.of(of) {
+		asked.Go(func() {
+			if !node.begin() {
+				return
+			}
+			defer node.end()
+			answer := node.local.Answer(ctx, question)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[node.id] = answer
+		})
+	}
+	asked.Wait()
+	return answers, nil
+}
+
+// Close waits for the calls of Local that run.
+func (n *memoryNode) Close() error {
+	m := n.bus
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	n.closing.Lock()
+	closed := n.closed
+	n.closed = true
+	n.closing.Unlock()
+	if closed {
+		return nil
+	}
+	m.set(slices.DeleteFunc(slices.Clone(m.members()), func(other *memoryNode) bool { return other == n }))
+	for _, other := range m.members() {
+		other.tell(nil, []NodeID{n.id})
+	}
+	return nil
+}
+
+// Want does nothing.
+func (n *memoryNode) Want(Address) {}
+
+// Drop does nothing.
+func (n *memoryNode) Drop(Address) {}
+
+// Known returns at once.
+func (n *memoryNode) Known(context.Context) error { return nil }
+
+// Health returns nil.
+func (n *memoryNode) Health() error { return nil }

@@ -18,10 +18,11 @@ import (
 // Config is fixed for an engine's life. All fields are required unless they say
 // otherwise; the service fills in its defaults.
 type Config struct {
-	Shards       int // 0: one per processor the program may use
-	MaxMessage   int // octets of one message from a client
-	MaxBacklog   int // octets that may wait for one connection
-	MaxInbox     int // octets that may wait for one shard before Admit blocks
+	Node         bus.NodeID // optional: what the ids of connections begin with
+	Shards       int        // 0: one per processor the program may use
+	MaxMessage   int        // octets of one message from a client
+	MaxBacklog   int        // octets that may wait for one connection
+	MaxInbox     int        // octets that may wait for one shard before Admit blocks
 	PingInterval time.Duration
 	PongTimeout  time.Duration
 	CloseTimeout time.Duration
@@ -49,6 +50,7 @@ func (e *Engine) SetLimits(l Limits) { e.limits.Store(&l) }
 // Engine is the connections of one node. Safe for concurrent use.
 type Engine struct {
 	cfg     Config
+	ids     ids
 	limits  atomic.Pointer[Limits]
 	metrics *metrics.Set
 	log     *slog.Logger
@@ -81,7 +83,7 @@ func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 		cfg.Shards = runtime.GOMAXPROCS(0)
 	}
 	e := &Engine{
-		cfg: cfg, metrics: cfg.Metrics, log: cfg.Log,
+		cfg: cfg, ids: newIDs(cfg.Node), metrics: cfg.Metrics, log: cfg.Log,
 		reader: socket.Config{MaxMessage: cfg.MaxMessage, KeepDeflated: true},
 		index:  newIndex(cfg.Topics, cfg.Interest), start: start, wall: wall,
 		turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), // the loops keep the other processors
@@ -179,7 +181,7 @@ func (e *Engine) attach(c *Conn, spec *Spec, caps Caps) {
 func (e *Engine) prepare(c *Conn, spec Spec) {
 	c.shard = e.shards[e.next.Add(1)%uint32(len(e.shards))]
 	c.handler = spec.Handler
-	c.id = NewID()
+	c.id = e.ids.next()
 	c.created = e.tickAt(time.Now())
 	c.expires = e.deadline(c, spec.Expires)
 	c.fd = -1

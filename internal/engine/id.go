@@ -4,25 +4,32 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+
+	"boundary-app.org/realtime/bus"
 )
 
-// ID names a connection: 128 random bits, so that it cannot be guessed and no
-// two nodes make the same one.
+// ID names a connection: the bytes of its node's id, then 80 random bits, so that
+// it cannot be guessed and the bus finds the node.
 type ID [16]byte
 
-// NewID returns a new random id. Its String does not begin with a dash, so that
-// no command takes it for a flag.
-func NewID() (id ID) {
-	for {
-		_, _ = rand.Read(id[:]) // never fails, by its contract
-		if id[0]>>2 != dash {
-			return id
-		}
+// ids makes the ids of one node's connections. Safe for concurrent use.
+type ids struct{ node []byte }
+
+// newIDs begins ids with the id of a node, or with one of its own where that is
+// not valid.
+func newIDs(node bus.NodeID) ids {
+	prefix, ok := node.Bytes()
+	for !ok {
+		prefix, ok = bus.NewNodeID().Bytes()
 	}
+	return ids{prefix[:]}
 }
 
-// dash is what "-" stands for in base64url (RFC 4648, section 5).
-const dash = 62
+// next returns a new id.
+func (i ids) next() (id ID) {
+	_, _ = rand.Read(id[copy(id[:], i.node):]) // never fails, by its contract
+	return id
+}
 
 // String returns the id as clients and back ends see it: 22 URL-safe characters.
 func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
@@ -36,7 +43,7 @@ func ParseID(s string) (id ID, ok bool) {
 	return id, err == nil
 }
 
-// hash is a part of the id: it is random already. Index stripes go by another part.
+// hash is a random part of the id. Index stripes go by another part.
 func (id ID) hash() uint32 { return binary.LittleEndian.Uint32(id[8:]) }
 
 func (c *Conn) hash() uint32 { return c.id.hash() }

@@ -278,7 +278,7 @@ func (g *group) reserved() (n int) {
 	return n
 }
 
-func (x *index) connStripe(id ID) *connStripe { return &x.conns[id[0]%stripes] }
+func (x *index) connStripe(id ID) *connStripe { return &x.conns[id[len(id)-1]%stripes] }
 
 func (x *index) add(c *Conn) {
 	s := x.connStripe(c.id)

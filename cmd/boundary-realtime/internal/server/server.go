@@ -108,6 +108,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
+	running.Go(func() { releaseMemory(serving, s.svc.ConnectionCount) })
 	if s.dev != nil {
 		running.Go(func() { checkConsistency(serving, s.svc.ConsistencyCheck, s.log) })
 	}

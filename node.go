@@ -1,0 +1,121 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/wire"
+)
+
+// Receipt is the result of a send, or of another operation on an address.
+type Receipt struct {
+	// Recipients is the number of connections, and of listeners of a topic, that
+	// were reached on all nodes. Where Missing is not empty there may be more.
+	Recipients int
+	// Nodes is the number of nodes that replied.
+	Nodes int
+	// Missing are the nodes that did not reply within a quarter of a second. The
+	// operation may reach them late, or not at all.
+	Missing []bus.NodeID
+}
+
+// publish hands an envelope to the bus as soon as the sockets of this node keep up.
+func (s *Service) publish(ctx context.Context, e bus.Envelope) (Receipt, error) {
+	if err := s.engine.Admit(ctx); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := s.publishEnvelope(ctx, e)
+	return receiptOf(receipt), err
+}
+
+func receiptOf(r bus.Receipt) Receipt { return Receipt{r.Recipients, r.Nodes, r.Missing} }
+
+// publishEnvelope hands an envelope to the bus.
+func (s *Service) publishEnvelope(ctx context.Context, e bus.Envelope) (bus.Receipt, error) {
+	receipt, err := s.node.Publish(ctx, e)
+	if errors.Is(err, bus.ErrClosed) {
+		return receipt, ErrShutdown
+	}
+	return receipt, err
+}
+
+// localNode is the service as its bus sees it.
+type localNode struct{ *Service }
+
+// Deliver carries out an envelope on this node's connections. Every envelope
+// reaches them here, those of this node too.
+func (n localNode) Deliver(e bus.Envelope) bus.Reply {
+	if e.Op == bus.Send {
+		reached := n.engine.Send(e.To.Route, e.To.Target, e.Body)
+		if e.To.Route == bus.Topic {
+			reached += n.listeners.deliver(e.To.Target, e.Body)
+		}
+		return bus.Reply{Recipients: reached}
+	}
+	if e.Op == bus.Revoke {
+		return bus.Reply{Recipients: n.deliverRevocation(e)}
+	}
+	do := n.operation(e)
+	if do == nil {
+		n.log.Warn("an envelope asks for an unknown operation; are all nodes of the same version?", "op", e.Op)
+		return bus.Reply{}
+	}
+	var reply bus.Reply
+	for _, c := range n.engine.Members(e.To.Route, e.To.Target) {
+		if do(c) {
+			reply.Recipients++
+		}
+	}
+	return reply
+}
+
+// operation returns what an envelope does to one connection, nil where it is not
+// known. The function reports whether the connection counts as a recipient.
+func (s *Service) operation(e bus.Envelope) func(*engine.Conn) bool {
+	switch e.Op {
+	case bus.Disconnect:
+		return disconnectOperation(e.Body)
+	case bus.Subscribe:
+		return func(c *engine.Conn) bool {
+			_, err := c.Subscribe(string(e.Body), s.Limits().Topics)
+			return err == nil
+		}
+	case bus.Unsubscribe:
+		return unsubscribeOperation(string(e.Body))
+	}
+	return nil
+}
+
+// closing is the body of a Disconnect envelope.
+type closing struct {
+	Code   CloseCode `json:"code"`
+	Reason string    `json:"reason"`
+}
+
+func disconnectOperation(body []byte) func(*engine.Conn) bool {
+	with := closing{Code: wire.CloseKicked}
+	_ = json.Unmarshal(body, &with) // encoded by Service.Disconnect; anything else gets the default
+	return func(c *engine.Conn) bool { return c.Close(uint16(with.Code), with.Reason) }
+}
+
+func unsubscribeOperation(topic string) func(*engine.Conn) bool {
+	return func(c *engine.Conn) bool {
+		if topic == "" {
+			c.UnsubscribeAll()
+		} else {
+			c.Unsubscribe(topic)
+		}
+		return !c.Retired()
+	}
+}
+
+// Answer knows no question yet.
+func (localNode) Answer(context.Context, []byte) []byte { return nil }
+
+// MembersChanged logs which nodes come and go.
+func (n localNode) MembersChanged(joined, left []bus.NodeID) {
+	n.log.Info("the nodes of the cluster have changed", "joined", joined, "left", left)
+}
