@@ -23,8 +23,8 @@
 // order and whole. A server that fails this is reported, and the exit status
 // is 1. The servers:
 //
-//	floor-write       a frame built once, one write(2) per connection and message
-//	floor-joined      waiting frames joined once, one write(2) per connection
+//	floor-write       a frame built once, one send(2) per connection and message
+//	floor-joined      waiting frames joined once, one send(2) per connection
 //	boundary          this project, through its public API
 //	gorilla           gorilla/websocket, the hub of its chat example, one frame per message
 //	gorilla-chat      the same with the example's joining of waiting messages

@@ -2,7 +2,7 @@
 
 // Package floor is the least that a server can do: it answers the handshake and
 // writes frames to bare descriptors. It reads nothing, checks nothing and never
-// removes a connection, so that what it costs is the cost of write(2).
+// removes a connection, so that what it costs is the cost of send(2).
 package floor
 
 import (
@@ -35,7 +35,7 @@ func (s *Sockets) Count() int {
 	return len(s.descriptors)
 }
 
-// WriteAll writes b to every connection with one write(2) each. A connection
+// WriteAll writes b to every connection with one send(2) each. A connection
 // that does not take all of it at once is an error.
 func (s *Sockets) WriteAll(b []byte) error {
 	s.mu.Lock()

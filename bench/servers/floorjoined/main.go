@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command floorjoined is the floor of servers that join the messages that wait:
-// their frames are put together once, and each connection gets one write(2).
+// their frames are put together once, and each connection gets one send(2).
 package main
 
 import (

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command floorwrite is the floor of servers that write each message by itself:
-// a frame built once, one write(2) per connection and message.
+// a frame built once, one send(2) per connection and message.
 package main
 
 import (
