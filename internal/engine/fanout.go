@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -39,11 +40,31 @@ type queue []*list
 
 func (q *queue) push(l *list) { *q = append(*q, l) }
 
-func (q *queue) pop() {
+func (q *queue) pop() *list {
 	old := *q
+	l := old[0]
 	copy(old, old[1:])
 	old[len(old)-1] = nil
 	*q = old[:len(old)-1]
+	return l
+}
+
+// first returns the seq of the first list's first fanout, which is the oldest in a
+// queue from which none was taken and put back.
+func (q queue) first() uint32 {
+	if len(q) == 0 {
+		return math.MaxUint32
+	}
+	return q[0].pending.seq
+}
+
+// oldest returns the seq of the oldest fanout.
+func (q queue) oldest() uint32 {
+	seq := uint32(math.MaxUint32)
+	for _, l := range q {
+		seq = min(seq, l.pending.seq)
+	}
+	return seq
 }
 
 // enqueue appends a message to what is pending for a list. A message that
@@ -77,9 +98,10 @@ func (s *shard) schedule(l *list) {
 
 // advance writes all that is pending for small lists and one slice of a large one.
 func (s *shard) advance() {
-	for i := 0; i < len(s.small); i++ {
+	large := s.large.oldest()
+	for i := range s.small {
 		for s.small[i].pending != nil {
-			s.write(s.small[i], len(s.small[i].members))
+			s.write(s.small[i], len(s.small[i].members), min(large, s.small[i+1:].first()))
 		}
 		s.waiting--
 	}
@@ -88,9 +110,8 @@ func (s *shard) advance() {
 	if len(s.large) == 0 {
 		return
 	}
-	l := s.large[0]
-	s.write(l, slice)
-	s.large.pop()
+	l := s.large.pop()
+	s.write(l, slice, s.large.oldest())
 	if l.pending == nil {
 		s.waiting--
 	} else {
@@ -98,17 +119,19 @@ func (s *shard) advance() {
 	}
 }
 
-// write takes the first fanout of a list to at most limit more members.
-func (s *shard) write(l *list, limit int) {
+// write takes the first fanout of a list to at most limit more members. Others is
+// the first fanout that is pending for another list: where it is a later one,
+// nobody is owed anything before this one.
+func (s *shard) write(l *list, limit int, others uint32) {
 	f := l.pending
 	frames := s.frames(f)
-	alone := s.waiting == 1 // nobody is owed anything by another list
+	first := f.seq < others
 	end := min(f.cursor+limit, len(l.members))
 	for ; f.cursor < end; f.cursor++ {
 		sl := &s.slots[l.members[f.cursor]]
 		switch {
 		case sl.seen >= f.seq:
-		case alone && sl.fd >= 0:
+		case first && sl.fd >= 0:
 			sl.seen = f.seq
 			s.writeNow(sl, frames, f)
 		default:
