@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"boundary-app.org/realtime/internal/poll"
@@ -34,6 +35,9 @@ type fanout struct {
 	plain    []byte // the frames, joined; made for the first recipient
 	deflated []byte
 }
+
+// fanouts holds empty ones, to be used again.
+var fanouts = sync.Pool{New: func() any { return new(fanout) }}
 
 // queue is the lists with pending fanouts, in the order they came.
 type queue []*list
@@ -76,7 +80,8 @@ func (s *shard) enqueue(l *list, m *message) {
 		return
 	}
 	s.seq++
-	f := &fanout{list: l, seq: s.seq, octets: len(m.frame), msgs: []*message{m}}
+	f := fanouts.Get().(*fanout)
+	f.list, f.seq, f.octets, f.msgs = l, s.seq, len(m.frame), append(f.msgs, m)
 	s.run = f
 	if l.pending == nil {
 		l.pending, f.last = f, f
@@ -156,6 +161,9 @@ func (s *shard) finish(l *list) {
 	for _, m := range f.msgs {
 		s.engine.metrics.FanoutSeconds.Observe(time.Since(m.sentAt).Seconds())
 	}
+	clear(f.msgs)
+	*f = fanout{msgs: f.msgs[:0]}
+	fanouts.Put(f)
 }
 
 // writeNow writes straight from the fan-out: one system call, no copy.
