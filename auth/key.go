@@ -7,11 +7,9 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
@@ -136,7 +134,7 @@ func usualAlgorithm(material any) (string, error) {
 		}
 		return "", fmt.Errorf("ECDSA key: curve %s is not supported, use P-256, P-384 or P-521", k.Curve.Params().Name)
 	case ed25519.PublicKey:
-		return "EdDSA", checkEd25519(k)
+		return "EdDSA", nil
 	}
 	return "", fmt.Errorf("key of type %T is not supported, use RSA, ECDSA or Ed25519", material)
 }
@@ -149,29 +147,6 @@ func checkRSA(k *rsa.PublicKey) error {
 		return fmt.Errorf("RSA key: %d bits are too many, use %d or fewer", bits, maxRSABits)
 	}
 	return nil
-}
-
-// checkEd25519 refuses the points of small order: signatures for them can be made
-// without a secret.
-func checkEd25519(k ed25519.PublicKey) error {
-	y := [ed25519.PublicKeySize]byte(k)
-	y[len(y)-1] &^= 0x80 // the sign of x
-	if slices.Contains(smallOrder[:], hex.EncodeToString(y[:])) {
-		return errors.New("Ed25519 key: a point of small order is no key")
-	}
-	return nil
-}
-
-// smallOrder is the y of every point whose order divides 8, in all encodings
-// that are less than 2^255. With either sign of x they are points or nothing.
-var smallOrder = [...]string{
-	"0000000000000000000000000000000000000000000000000000000000000000", // order 4
-	"0100000000000000000000000000000000000000000000000000000000000000", // order 1
-	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
-	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
-	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 2
-	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 4, y not reduced
-	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 1, y not reduced
 }
 
 // parsePEM returns the one public key in data.
