@@ -108,7 +108,6 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	running.Go(func() { releaseMemory(serving, s.svc.ConnectionCount) })
 	if s.dev != nil {
 		running.Go(func() { checkConsistency(serving, s.svc.ConsistencyCheck, s.log) })
 	}
