@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"path"
 	"strings"
 
 	"boundary-app.org/realtime/api"
@@ -20,9 +19,9 @@ func (s *Server) publicHandler() http.Handler {
 	mux.Handle("/ws", edge.TakeOver(&s.sockets))
 	others := leftover.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect what it finds unclean in a path of the API,
-		// which has an answer of its own.
-		if isCall(r.URL.Path) || isCall(path.Clean(r.URL.Path)) {
+		// The mux would redirect an unclean path such as /v1/users//messages; the
+		// API answers it with a problem.
+		if isCall(r.URL.Path) {
 			s.calls.ServeHTTP(w, r)
 			return
 		}
@@ -30,8 +29,8 @@ func (s *Server) publicHandler() http.Handler {
 	})
 }
 
-func isCall(target string) bool {
-	return target == "/v1" || strings.HasPrefix(target, "/v1/") || target == "/openapi.json"
+func isCall(path string) bool {
+	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/openapi.json"
 }
 
 func (s *Server) addHealth(mux *http.ServeMux) {
