@@ -3,7 +3,6 @@ package realtime
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -12,88 +11,132 @@ import (
 
 	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/internal/engine"
-	"boundary-app.org/realtime/internal/origin"
-	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
 
-// attempt is a request to connect, as far as it has been looked at.
+// attempt is a client that wants to connect, as far as its admission has come. Every
+// client is admitted by the functions of this file, over whatever it comes: its
+// origin, the limits, its credential, the identity, revocations, and after it is
+// registered revocations again.
 type attempt struct {
-	handshake socket.Handshake // zero: the request is none
-	client    netip.Addr       // not valid: it has none
-	address   string           // what connections from there are counted by
-	id        *Identity        // nil: the token follows, as the first message
+	address     netip.Addr // not valid: it has none
+	clientKey   string     // by which connections of its address are counted; empty: they are not
+	subprotocol bool       // it speaks boundary.realtime.v1
+	identity    *Identity  // nil until its token was accepted
 }
 
-// spec describes the connection over conn to the engine.
-func (a attempt) spec(conn net.Conn) engine.Spec {
-	return engine.Spec{Conn: conn, Deflate: a.handshake.Deflate, TextPing: a.handshake.Protocol != "", Source: a.address}
+// admitRequest decides whether the client of a request may connect. When it returns
+// nil and a has no identity, the token follows as the first message.
+func (e *endpoint) admitRequest(r *http.Request, a *attempt) *refusal {
+	if foreign := e.origins.Check(r); foreign != nil {
+		return originRefusal(foreign)
+	}
+	if refused := e.checkLimits(a); refused != nil {
+		return refused
+	}
+	token, follows, refused := e.credential(r, a.subprotocol)
+	if refused != nil || follows {
+		return refused
+	}
+	return e.admitToken(r.Context(), a, token)
 }
 
-// admit decides whether a request may become a connection: handshake, origin,
-// limits, credential, identity, revocation. A request without an Upgrade header
-// learns last that it is no handshake.
-func (e *endpoint) admit(r *http.Request) (a attempt, why *refusal) {
-	a.client = origin.Proxies(e.opts.TrustedProxies).Client(r)
-	a.address = origin.CountedBy(a.client)
-	handshake, invalid := e.checkHandshake(r)
-	if invalid != nil && (r.Header.Get("Upgrade") != "" || r.Method != http.MethodGet) {
-		return a, invalid
+// checkLimits refuses a client that is one too many before its token is looked at.
+func (e *endpoint) checkLimits(a *attempt) *refusal {
+	if err := e.service.engine.CheckLimits(a.clientKey, ""); err != nil {
+		return limitRefusal(err)
 	}
-	if foreign := e.pages.Check(r); foreign != nil {
-		return a, originRefusal(foreign)
+	return nil
+}
+
+// admitToken gives a the identity of a token, if it may connect.
+func (e *endpoint) admitToken(ctx context.Context, a *attempt, token string) *refusal {
+	id, err := e.verify(ctx, token)
+	if err != nil {
+		return e.tokenRefusal(err)
 	}
-	a.handshake = handshake
-	if err := e.service.engine.CheckLimits(a.address, ""); err != nil {
-		return a, limitRefusal(err)
-	}
-	token, follows, why := e.credential(r, handshake.Protocol != "")
-	if why == nil && !follows {
-		a.id, why = e.identify(r.Context(), token)
-	}
+	return e.admitIdentity(a, id)
+}
+
+// admitIdentity gives a an identity, if it may connect.
+func (e *endpoint) admitIdentity(a *attempt, id *Identity) *refusal {
+	err := e.checkIdentity(id)
 	switch {
-	case why != nil:
-		return a, why
-	case invalid != nil:
-		return a, invalid
-	case follows:
-		a.handshake.Deflate = false // nothing is inflated for a client without a token
-		return a, nil
+	case errors.Is(err, ErrInvalidTarget):
+		return e.tokenRefusal(err) // the user id is not fit for a log
+	case err != nil:
+		return e.tokenRefusal(err).of(id)
 	}
-	if err := e.service.engine.CheckLimits(a.address, a.id.UserID); err != nil {
-		return a, limitRefusal(err).of(a.id)
+	if err := e.service.engine.CheckLimits("", id.UserID); err != nil {
+		return limitRefusal(err).of(id)
 	}
-	return a, nil
+	a.identity = id
+	return nil
 }
 
-func (e *endpoint) checkHandshake(r *http.Request) (socket.Handshake, *refusal) {
-	handshake, err := socket.CheckHandshake(r, socket.HandshakeOptions{
-		Protocols: []string{wire.Subprotocol}, Deflate: e.opts.Compression,
-	})
-	var invalid *socket.Refusal
-	if errors.As(err, &invalid) {
-		return handshake, &refusal{reason: "handshake", answer: invalid, detail: invalid.Text}
+// register makes an admitted client a connection, runs OnOpen and sends $connected.
+// It returns nil and an error when the client cannot be registered, and the
+// connection and an error when it was closed at once: the error matches the one of
+// OnOpen that refused it, or ErrRevoked.
+func (e *endpoint) register(ctx context.Context, a attempt, spec engine.Spec) (*Conn, error) {
+	s, who := e.service, pack(a.identity)
+	c := &Conn{endpoint: e}
+	c.who.Store(&who)
+	spec.User, spec.Roles, spec.Expires = who.user(), who.roles(), a.identity.ExpiresAt
+	spec.Source, spec.Handler = a.clientKey, (*clientHandler)(c)
+	s.arrivals.RLock()
+	if s.draining.Load() {
+		s.arrivals.RUnlock()
+		return nil, ErrShutdown
 	}
-	return handshake, nil
+	if err := s.engine.Register(&c.core, spec); err != nil {
+		s.arrivals.RUnlock()
+		return nil, err
+	}
+	s.opening.Add(1)
+	defer s.opening.Done()
+	s.arrivals.RUnlock()
+	c.closeIfRevoked(a.identity)
+	defer func() { c.core.Open(c.connected(a.identity)) }() // also when OnOpen ends its goroutine
+	if err := e.onOpen(ctx, c); err != nil {
+		c.refuseOpened(a, err, spec.Transport != nil)
+		return c, err
+	}
+	if c.closeIfRevoked(a.identity) {
+		return c, ErrRevoked
+	}
+	return c, nil
+}
+
+// closeIfRevoked closes the connection when the token of its identity was revoked
+// since it was checked, and reports whether it was. It is called once the token is
+// the connection's: a revocation is put on the list first and then looks for
+// connections, so that one of the two finds the other.
+func (c *Conn) closeIfRevoked(id *Identity) bool {
+	if !c.endpoint.service.isRevoked(id) {
+		return false
+	}
+	c.expel(defaultRevoked)
+	return true
 }
 
 // credential finds the token. It reports that the token follows, as the first
 // message, when the request has none and need not have one. Typed says that the
 // client speaks the subprotocol.
-func (e *endpoint) credential(r *http.Request, typed bool) (token string, follows bool, why *refusal) {
+func (e *endpoint) credential(r *http.Request, typed bool) (token string, follows bool, refused *refusal) {
 	if e.service.draining.Load() {
-		return "", false, drainedRequest()
+		return "", false, drainRefusal(true)
 	}
 	token, present, err := auth.FromRequest(r, e.opts.TokenParam, e.opts.TokenSources...)
 	switch {
 	case err != nil:
-		why := refuse(string(auth.ReasonOf(err)), http.StatusBadRequest, wire.CloseBadRequest, err.Error())
+		refused := refuse(badRequest, string(auth.ReasonOf(err)), err.Error())
 		if errors.Is(err, auth.ErrTwoCredentials) {
-			why.because("more than one credential; where a proxy adds one of its own, list the places that count in token_sources (TokenSources)")
+			refused.because("more than one credential; where a proxy adds one of its own, list the places that count in token_sources (TokenSources)")
 		}
-		return "", false, why
+		return "", false, refused
 	case !present && e.counts(TokenInSubprotocol) && offersTokenAlone(r):
-		return "", false, refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, tokenAlone)
+		return "", false, refuse(badRequest, "missing", tokenAlone)
 	case !present && !e.opts.TokenInMessage:
 		return "", false, e.missingToken(typed)
 	}
@@ -138,7 +181,7 @@ func (e *endpoint) missingToken(typed bool) *refusal {
 	if typed {
 		told += places
 	}
-	return refuse("missing", http.StatusBadRequest, wire.CloseBadRequest, told).because(text + places)
+	return refuse(badRequest, "missing", told).because(text + places)
 }
 
 // otherPlaces names the places of a token beside the query.
@@ -152,20 +195,7 @@ func (e *endpoint) otherPlaces() (text string) {
 	return text
 }
 
-// identify verifies a token. The texts of a refusal never hold it.
-func (e *endpoint) identify(ctx context.Context, token string) (*Identity, *refusal) {
-	id, err := e.verify(ctx, token)
-	switch {
-	case err == nil:
-		return id, nil
-	case id == nil, errors.Is(err, wire.ErrInvalidTarget):
-		return nil, e.refusalOf(err)
-	}
-	return nil, e.refusalOf(err).of(id)
-}
-
-// verify turns a token into an identity that may connect. An identity that may not
-// is returned with the error.
+// verify turns a token into an identity. The texts of an error never hold the token.
 func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err error) {
 	verifier := e.service.opts.Verifier
 	if verifier == nil {
@@ -184,7 +214,7 @@ func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err 
 	if id == nil {
 		return nil, errors.New("realtime: the Verifier returned no identity")
 	}
-	return id, e.checkIdentity(id)
+	return id, nil
 }
 
 var errNoVerifier = errors.New("realtime: no Verifier is configured: set Options.Verifier")

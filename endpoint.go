@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/origin"
 	"boundary-app.org/realtime/wire"
 )
@@ -16,43 +15,11 @@ import (
 type endpoint struct {
 	service *Service
 	opts    HandlerOptions
-	pages   origin.Pages // of a Handler
+	origins origin.Pages // of a Handler
 }
 
 func (s *Service) endpoint(opts HandlerOptions) *endpoint {
 	return &endpoint{service: s, opts: opts.withDefaults()}
-}
-
-// connect registers a connection, runs OnOpen and tells the client. An error that
-// is a RefusedError has closed the connection; after any other there is none.
-func (e *endpoint) connect(ctx context.Context, a attempt, spec engine.Spec) (*Conn, error) {
-	s, id := e.service, a.id
-	who := pack(id)
-	c := &Conn{endpoint: e}
-	c.who.Store(&who)
-	spec.User, spec.Roles, spec.Expires = who.user(), who.roles(), id.ExpiresAt
-	spec.Handler = (*clientHandler)(c)
-	s.arrivals.RLock()
-	if s.draining.Load() {
-		s.arrivals.RUnlock()
-		return nil, ErrShutdown
-	}
-	if err := s.engine.Register(&c.core, spec); err != nil {
-		s.arrivals.RUnlock()
-		return nil, err
-	}
-	s.opening.Add(1)
-	defer s.opening.Done()
-	s.arrivals.RUnlock()
-	if s.isRevoked(id) { // since it was admitted
-		c.expel(defaultRevoked)
-	}
-	defer func() { c.core.Open(c.connected(id)) }() // also when OnOpen ends its goroutine
-	if err := e.onOpen(ctx, c); err != nil {
-		c.refuseOpened(a, err, spec.Transport != nil)
-		return nil, err
-	}
-	return c, nil
 }
 
 func (c *Conn) connected(id *Identity) []byte {

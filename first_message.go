@@ -30,11 +30,11 @@ const askForToken = `send {"action":"connect","token":"..."} as the first messag
 // waits for it. From there on all is as if it had brought it with the request,
 // whose values are not looked at once ServeHTTP has returned: routers use them
 // again.
-func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, a attempt) {
+func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, u upgrade) {
 	s := e.service
-	release, why := s.reserve(a.address)
+	release, why := s.reserve(u.clientKey)
 	if why != nil {
-		e.refuse(w, a, why)
+		e.refuse(w, u, why)
 		return
 	}
 	defer s.opening.Done()
@@ -44,7 +44,7 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, a attempt)
 		release()
 		return
 	}
-	c := &pendingConn{Conn: conn, endpoint: e, attempt: a}
+	c := &pendingConn{Conn: conn, endpoint: e, upgrade: u}
 	c.accept(r.Context(), buffered, sync.OnceFunc(release))
 }
 
@@ -52,18 +52,17 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, a attempt)
 func (c *pendingConn) accept(values context.Context, input []byte, release func()) {
 	e := c.endpoint
 	defer release()
-	why := refuse("internal", 0, wire.CloseInternalError, "internal error") // when the Verifier ends its goroutine
+	why := refuse(internalError, "internal", "internal error") // when the Verifier ends its goroutine
 	defer func() {
 		if why != nil {
 			e.reject(c.Conn, c.attempt, nil, why)
 		}
 	}()
-	id, rest, why := c.introduce(opening{e.service.arriving, values}, input)
+	rest, why := c.introduce(opening{e.service.arriving, values}, input)
 	if why != nil {
 		return
 	}
 	release() // however long OnOpen takes
-	c.id = id
 	spec := c.spec(c.Conn)
 	spec.Buffered = rest
 	why = e.begin(values, c.attempt, spec)
@@ -75,11 +74,10 @@ func (s *Service) reserve(address string) (release func(), why *refusal) {
 	s.arrivals.RLock()
 	defer s.arrivals.RUnlock()
 	if s.draining.Load() {
-		return nil, drainedRequest()
+		return nil, drainRefusal(true)
 	}
 	if full := s.pending.add(address); full != "" {
-		return nil, refuse("unauthenticated_limit", http.StatusServiceUnavailable, wire.CloseTryAgain, full).
-			retryAfter(jitter(retryBusy))
+		return nil, refuse(busy, "unauthenticated_limit", full)
 	}
 	unhold, err := s.engine.Hold(address)
 	if err != nil {
@@ -97,33 +95,33 @@ func (s *Service) reserve(address string) (release func(), why *refusal) {
 // goroutine of its request, which Shutdown waits for.
 type pendingConn struct {
 	net.Conn
-	attempt
+	upgrade
 	endpoint *endpoint
 	reader   socket.Reader
 }
 
-// introduce reads and verifies the token. It returns with it what the client
-// sent behind it. When ctx, of the service, is done, it gives up at once.
-func (c *pendingConn) introduce(ctx context.Context, input []byte) (id *Identity, rest []byte, why *refusal) {
+// introduce reads and verifies the token, and returns what the client sent behind
+// it. When ctx, of the service, is done, it gives up at once.
+func (c *pendingConn) introduce(ctx context.Context, input []byte) (rest []byte, why *refusal) {
 	_ = c.SetDeadline(time.Now().Add(firstMessageTime))
 	hurry := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	defer hurry()
 	token, rest, why := c.readToken(input)
 	if why == nil {
-		id, why = c.identify(ctx, token)
+		why = c.verify(ctx, token)
 	}
 	if !hurry() || ctx.Err() != nil {
-		return nil, nil, drained(c.handshake.Protocol != "")
+		return nil, drainRefusal(c.subprotocol)
 	}
 	_ = c.SetDeadline(time.Time{})
-	return id, rest, why
+	return rest, why
 }
 
-// identify verifies the token, for a bounded time: the client holds a slot.
-func (c *pendingConn) identify(ctx context.Context, token string) (*Identity, *refusal) {
+// verify verifies the token, for a bounded time: the client holds a slot.
+func (c *pendingConn) verify(ctx context.Context, token string) *refusal {
 	ctx, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
-	return c.endpoint.identify(ctx, token)
+	return c.endpoint.admitToken(ctx, &c.attempt, token)
 }
 
 // readToken answers the upgrade and reads until the first message.
@@ -155,7 +153,7 @@ func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *r
 		input = rest
 		controls++
 	}
-	return "", nil, refuse("first_message", 0, wire.CloseTooManyRequests, "too many pings before the first message")
+	return "", nil, refuse(outcome{code: wire.CloseTooManyRequests}, "first_message", "too many pings before the first message")
 }
 
 func tokenIn(message socket.Event) (token string, why *refusal) {
@@ -170,7 +168,7 @@ func tokenIn(message socket.Event) (token string, why *refusal) {
 	case ok:
 		return token, nil
 	}
-	return "", refuse("first_message", 0, wire.CloseBadRequest, text)
+	return "", refuse(badRequest, "first_message", text)
 }
 
 // control answers what is not a message.
@@ -181,7 +179,7 @@ func (c *pendingConn) control(event socket.Event) *refusal {
 			return failed(err)
 		}
 	case socket.Close:
-		return refuse("left", 0, CloseCode(event.Code), "").because("the client closed the connection before its first message")
+		return refuse(outcome{code: CloseCode(event.Code)}, "left", "").because("the client closed the connection before its first message")
 	}
 	return nil
 }
@@ -192,9 +190,9 @@ func failed(err error) *refusal {
 	var violation *socket.ProtocolError
 	switch {
 	case errors.As(err, &violation):
-		return refuse("first_message", 0, CloseCode(violation.Code), violation.Text)
+		return refuse(outcome{code: CloseCode(violation.Code)}, "first_message", violation.Text)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse("first_message_late", 0, wire.CloseBadRequest, askForToken)
+		return refuse(badRequest, "first_message_late", askForToken)
 	}
-	return refuse("left", 0, CloseCode(socket.CloseAbnormal), "").because("the connection ended before the first message")
+	return refuse(outcome{code: CloseCode(socket.CloseAbnormal)}, "left", "").because("the connection ended before the first message")
 }

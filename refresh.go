@@ -17,6 +17,9 @@ import (
 func (c *Conn) refresh(token string) (expires time.Time, ended []string, err error) {
 	e := c.endpoint
 	id, err := e.verify(e.service.ctx, token)
+	if err == nil {
+		err = e.checkIdentity(id)
+	}
 	if err != nil {
 		return expires, nil, e.refreshRefused(err)
 	}
@@ -31,9 +34,7 @@ func (c *Conn) refresh(token string) (expires time.Time, ended []string, err err
 	}
 	c.core.SetRoles(who.roles())
 	c.core.SetExpiry(id.ExpiresAt)
-	if e.service.isRevoked(id) { // since it was verified
-		c.expel(defaultRevoked)
-	}
+	c.closeIfRevoked(id)
 	for _, topic := range c.core.OwnTopics() {
 		if e.authorize(c, topic) != nil && c.core.Unsubscribe(topic) {
 			ended = append(ended, topic)
@@ -45,7 +46,7 @@ func (c *Conn) refresh(token string) (expires time.Time, ended []string, err err
 // refreshRefused says to the client why its token is refused, as far as it
 // concerns it.
 func (e *endpoint) refreshRefused(err error) error {
-	why := e.refusalOf(err)
+	why := e.tokenRefusal(err)
 	e.service.peers.Of(kindRefresh).Debug("a refresh was refused", "reason", why.reason, "detail", why.detail)
 	code := wire.CodeUnauthorized
 	switch {

@@ -62,8 +62,8 @@ func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
 	if transport {
 		s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()
 	} else {
-		why := refuse(reasonApplication, 0, code, refused.Reason).because(err.Error()).of(a.id)
-		s.report(a, why, slog.Int("code", int(code)))
+		s.report(a, refuse(outcome{code: code}, reasonApplication, refused.Reason).because(err.Error()).of(a.identity),
+			slog.Int("code", int(code)))
 	}
 	c.core.Expel(uint16(code), refused.Reason)
 }

@@ -15,6 +15,7 @@ type Proxies []netip.Prefix
 // counted together: the address, or of an IPv6 address its /64, all of which one
 // client has. Connections without an address have one key.
 func CountedBy(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
 	switch {
 	case !a.IsValid():
 		return noAddress
