@@ -5,10 +5,24 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/realtimetest"
 )
+
+// blocking is a Transport whose Send returns an error once its client is let go.
+type blocking struct {
+	realtimetest.Recorder
+	gone <-chan struct{}
+}
+
+func (b *blocking) Send(text []byte) error {
+	_ = b.Recorder.Send(text)
+	<-b.gone
+	return errors.New("the client is gone")
+}
 
 // connectAt connects a client of an address by a Transport.
 func connectAt(svc *realtime.Service, address, user string) error {
@@ -74,5 +88,57 @@ func TestConnectIsRefused(t *testing.T) {
 	}
 	if n := metric(t, svc, "realtime_refusals_total"); n != 3 {
 		t.Errorf("%v refusals are counted", n)
+	}
+}
+
+// An idle Transport is sent $ping, and that Send returns is the answer.
+func TestTransportIsPinged(t *testing.T) {
+	inVirtualTime(t, realtime.Options{}, realtime.HandlerOptions{}, func(t *testing.T, svc *realtime.Service, _ func(claims, ...string) *raw) {
+		var r realtimetest.Recorder
+		if _, err := svc.Connect(t.Context(), &r, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		frames := r.Frames()
+		if n := len(frames) - 1; n < 22 || n > 25 || frames[0].Type != "$connected" || svc.ConnectionCount() != 1 {
+			t.Fatalf("%d pings in ten minutes, %d connections", n, svc.ConnectionCount())
+		}
+		for _, f := range frames[1:] {
+			if f.Type != "$ping" {
+				t.Errorf("it was sent %s", f.Text)
+			}
+		}
+	})
+}
+
+// A Transport whose Send does not return is noticed by the next ping; one whose Send
+// fails then, too.
+func TestDeadTransports(t *testing.T) {
+	for name, c := range map[string]struct {
+		after       time.Duration // from the connection on, Send returns
+		code        realtime.CloseCode
+		least, most time.Duration
+	}{
+		"blocks": {time.Hour, 4012, 22 * time.Second, 36 * time.Second},
+		"fails":  {time.Second, 1006, time.Second, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, realtime.Options{}, realtime.HandlerOptions{}, func(t *testing.T, svc *realtime.Service, _ func(claims, ...string) *raw) {
+				ended := make(chan realtime.CloseCode, 1)
+				handler := realtime.HandlerOptions{OnClose: func(_ context.Context, _ *realtime.Conn, code realtime.CloseCode, _ string) { ended <- code }}
+				start, gone := time.Now(), make(chan struct{})
+				time.AfterFunc(c.after, func() { close(gone) })
+				opts := realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}, HandlerOptions: handler}
+				if _, err := svc.Connect(t.Context(), &blocking{gone: gone}, opts); err != nil {
+					t.Fatal(err)
+				}
+				if code := <-ended; code != c.code {
+					t.Errorf("ended with %d, want %d", code, c.code)
+				}
+				wantsAfter(t, start, c.least, c.most)
+				<-gone
+			})
+		})
 	}
 }

@@ -79,8 +79,8 @@ const notJoined = -1
 // What a connection was registered with.
 const (
 	optDeflate     = 1 << iota // permessage-deflate was negotiated
-	optTextPing                // pings are also sent as text
-	optTransport               // the application's own transport: no frames, no pings
+	optTextPing                // pings are also sent as text, as to a transport they are alone
+	optTransport               // the application's own transport: no frames, no pongs
 	optEvictUser               // takes the place of its user's oldest connection
 	optEvictSource             // takes the place of its source's oldest connection
 )

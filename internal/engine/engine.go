@@ -99,7 +99,8 @@ func newAt(cfg Config, start time.Time, wall func() time.Time) *Engine {
 
 // Transport is an application's own way to a client, in place of a WebSocket.
 // Send is called by one goroutine at a time and may block; the text belongs to
-// the callee, which may keep it and change it. An error ends the connection. Close
+// the callee, which may keep it and change it. An error ends the connection, and so
+// does a PingText that no Send has taken within PongTimeout. Close
 // is called once, last: behind everything that was sent, or while a Send is still
 // blocked when the connection is cut.
 type Transport interface {

@@ -202,8 +202,8 @@ func (s *shard) wrote(t *task) {
 	c.offLoop.writing = false
 	s.resize(c, -c.out.flying)
 	c.out.flying = 0
-	if t.arg == nil && c.descriptor() < 0 && c.flags&flagPingWaits != 0 {
-		s.heard(c) // the peer, or what stands before it, takes what comes before the ping
+	if t.arg == nil && c.descriptor() < 0 && (c.flags&flagPingWaits != 0 || c.options&optTransport != 0) {
+		s.heard(c) // the peer, or what stands before it, takes what comes before the ping; of a transport, the ping too
 	}
 	switch {
 	case t.arg == errPanicked:

@@ -99,7 +99,7 @@ func (s *shard) ping(c *Conn, now tick) {
 		return
 	}
 	frames := socket.AppendFrame(nil, socket.OpPing, nil)
-	if c.options&optTextPing != 0 && c.state == open {
+	if c.options&(optTextPing|optTransport) != 0 && c.state == open {
 		frames = socket.AppendFrame(frames, socket.OpText, cfg.PingText)
 	}
 	s.settle(c)
@@ -196,7 +196,7 @@ func (c *Conn) descriptor() int {
 // first interval, so that those of many do not fall together.
 func (s *shard) schedulePing(c *Conn) {
 	interval := ticks(s.engine.cfg.PingInterval)
-	if interval > 0 && c.options&optTransport == 0 {
+	if interval > 0 {
 		c.due = max(1, 1+s.tick()+interval/2+tick(rand.Uint32N(uint32(interval/2)+1)))
 	}
 	s.reschedule(c)
