@@ -129,11 +129,18 @@ func (c *Conn) Close(code CloseCode, reason string) {
 // OnMessage is behind it waits, until ctx is done at the latest; OnOpen and
 // OnMessage themselves must not call it. Data belongs to the connection. The
 // error matches ErrTooLarge or ErrClosed.
-func (c *Conn) Receive(ctx context.Context, data []byte) error {
+func (c *Conn) Receive(ctx context.Context, data []byte) error { return c.receive(ctx, true, data) }
+
+// ReceiveBinary is Receive for a binary message.
+func (c *Conn) ReceiveBinary(ctx context.Context, data []byte) error {
+	return c.receive(ctx, false, data)
+}
+
+func (c *Conn) receive(ctx context.Context, text bool, data []byte) error {
 	if limit := c.endpoint.service.opts.Limits.MessageSize; len(data) > limit {
 		return fmt.Errorf("realtime: receive: %w: it has %d bytes, the limit is %d", ErrTooLarge, len(data), limit)
 	}
-	if err := c.core.Receive(ctx, true, data); err != nil {
+	if err := c.core.Receive(ctx, text, data); err != nil {
 		return fmt.Errorf("realtime: receive: %w", err)
 	}
 	return nil

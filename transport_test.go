@@ -142,3 +142,31 @@ func TestDeadTransports(t *testing.T) {
 		})
 	}
 }
+
+// What a Transport's client sends is text or binary, as its owner says.
+func TestReceiveBinary(t *testing.T) {
+	t.Parallel()
+	heard := make(chan string, 2)
+	take := func(kind string) func(context.Context, *realtime.Conn, []byte) {
+		return func(_ context.Context, _ *realtime.Conn, data []byte) { heard <- kind + string(data) }
+	}
+	svc := newService(t, realtime.Options{Limits: realtime.Limits{MessageSize: 1000}})
+	c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{
+		Identity:       &realtime.Identity{UserID: "u1"},
+		HandlerOptions: realtime.HandlerOptions{OnMessage: take("text "), OnBinary: take("binary ")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.ReceiveBinary(t.Context(), []byte("\xff")), c.Receive(t.Context(), []byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"binary \xff", "text x"} {
+		if got := eventually(t, heard, want); got != want {
+			t.Errorf("heard %q, want %q", got, want)
+		}
+	}
+	if err := c.ReceiveBinary(t.Context(), make([]byte, 1001)); !errors.Is(err, realtime.ErrTooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+}
