@@ -121,6 +121,8 @@ func (s *shard) inspect(t *task) {
 		}
 	}
 	v.lists()
+	v.expect(v.ends == len(s.ends), "%d ends are kept, of which connections know %d", len(s.ends), v.ends)
+	v.expect(s.invalid == nil, "there was %v", s.invalid)
 	v.expect(v.rests == len(s.rests), "%d rests are kept, of which connections know %d", len(s.rests), v.rests)
 	t.arg.(chan []error) <- v.problems
 }
@@ -131,6 +133,7 @@ type inspection struct {
 	joined   map[*list]int // how many connections say that they are in a list
 	wakes    map[entry]bool
 	rests    int // how many connections say that they have one
+	ends     int // how many connections are in a state that has one
 	problems []error
 }
 
@@ -164,13 +167,13 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	sl := s.slots[slot]
 	v.expect(c.slot == slot && c.shard == s, "slot %d holds a connection of slot %d", slot, c.slot)
 	v.expect(sl.seen <= s.seq, "slot %d has seen fanout %d of %d", slot, sl.seen, s.seq)
-	v.expect(sl.fd < 0 || sl.fd == c.fd && c.state == open && c.out == nil && c.options&optDeflate == 0,
+	v.expect(sl.fd < 0 || sl.fd == c.fd && c.state.writes() && c.out == nil && c.options&optDeflate == 0,
 		"slot %d is written to although it is not simply writable", slot)
-	v.expect(c.state != gone || c.flags&flagRetired == 0 || slices.Contains(s.doomed, c), "slot %d was not freed", slot)
+	v.expect(c.state != gone || c.flags&flagRetired == 0 || slices.Contains(s.dead, c), "slot %d was not freed", slot)
 	if _, due := s.nextDue(c); due && c.state != gone {
 		v.expect(v.wakes[entry{slot, c.generation, c.wake}], "the timer of slot %d is lost", slot)
 	}
-	v.expect(c.state != broken || c.out == nil, "slot %d is broken, and something waits for it", slot)
+	v.closing(slot, c)
 	if c.out != nil {
 		v.backlog(slot, c.out)
 	}
@@ -178,12 +181,25 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	v.calls(slot, c)
 }
 
+// closing checks what the end of a connection rests on.
+func (v *inspection) closing(slot int32, c *Conn) {
+	if c.state.peerEnded() {
+		v.ends++
+		_, kept := v.shard.ends[c]
+		v.expect(kept && c.flags&flagPaused != 0, "slot %d is in state %s, and read or without an end", slot, c.state)
+	}
+	v.expect(c.state != broken || c.out == nil, "slot %d is broken, and something waits for it", slot)
+	v.expect(c.state != flushing || c.out != nil, "slot %d is flushing, and nothing waits for it", slot)
+	v.expect(c.state != lingering || c.out == nil, "slot %d lingers, and something waits for it", slot)
+	v.expect(c.state.takesMessages() || c.state == broken || c.Retired(), "slot %d is in state %s and not retired", slot, c.state)
+}
+
 // calls checks what waits for a connection's handler, and behind that.
 func (v *inspection) calls(slot int32, c *Conn) {
 	if c.flags&flagRest != 0 {
 		v.rests++
 		n := len(v.shard.rests[c])
-		v.expect(n > 0 && n <= max(readBuffer, readSize) && c.flags&flagPaused != 0 && c.flags&flagDeaf == 0 && c.state <= broken,
+		v.expect(n > 0 && n <= max(readBuffer, readSize) && c.flags&flagPaused != 0 && c.state.receives(),
 			"slot %d has a rest of %d bytes in state %d with flags %b", slot, n, c.state, c.flags)
 	}
 	c.mu.Lock()

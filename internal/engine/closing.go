@@ -24,7 +24,7 @@ func (s *shard) attach(t *task) {
 	if c.fd >= 0 {
 		if err := s.watch(c); err != nil {
 			s.engine.log.Error("cannot poll a connection", "error", err)
-			s.doom(c)
+			s.disconnected(c)
 			return
 		}
 	}
@@ -71,13 +71,13 @@ func (s *shard) open(t *task) {
 	if t.msg != nil {
 		s.unload(len(t.msg.frame), 1)
 	}
-	if c.state == opening {
+	if c.state.holdsBack() {
 		s.settle(c) // which may find that it is too slow
 	}
-	if c.state != opening {
+	if !c.state.holdsBack() {
 		return
 	}
-	c.state = open
+	s.transition(c, onOpen, cause{})
 	if c.out != nil {
 		c.out.since = s.tick()
 	}
@@ -112,12 +112,96 @@ func (s *shard) release(c *Conn) {
 	}
 }
 
+// cause is why a connection ends.
+type cause struct {
+	ending
+	byPeer bool // by a close frame of the peer, which is answered with its code
+}
+
+// transition moves a connection to its next closeState. The cause is that which the
+// event brings, if any; in its place counts the peer's, if that waits.
+func (s *shard) transition(c *Conn, ev closeEvent, why cause) {
+	step, err := c.state.step(ev)
+	if err != nil {
+		s.invalid = err
+	}
+	if step.do == invalid {
+		return
+	}
+	from := c.state
+	c.state = step.next
+	if pending, ok := s.ends[c]; ok && why.code == 0 {
+		why = pending
+	}
+	if !c.state.peerEnded() {
+		delete(s.ends, c)
+	}
+	if c.state.discardsInput() {
+		s.takeRest(c)
+	}
+	if !c.state.takesMessages() {
+		s.slots[c.slot].fd = -1
+		c.flags &^= flagPinged
+	}
+	s.act(c, step.do, from, why)
+	if c.state == flushing && c.out == nil {
+		s.transition(c, onFlushed, why)
+	}
+}
+
+func (s *shard) act(c *Conn, do closeAction, from closeState, why cause) {
+	switch do {
+	case awaitHandler:
+		s.awaitHandler(c, why)
+	case sendClose:
+		s.sendClose(c, why)
+	case stopReading:
+		s.pause(c)
+	case stopWriting:
+		s.stopWriting(c)
+	case shutdownWrite:
+		s.shutdownWrite(c)
+	case markDead:
+		s.markDead(c, from, why)
+	}
+}
+
+// awaitHandler has the peer's end answered behind what the handler sends for the
+// messages before it, after CloseTimeout at the latest. Nothing more is read meanwhile.
+func (s *shard) awaitHandler(c *Conn, why cause) {
+	s.ends[c] = why
+	c.flags &^= flagPinged
+	c.postBehindMail(task{run: (*shard).mailDone, conn: c})
+	s.pause(c)
+	s.expire(c, s.engine.cfg.CloseTimeout)
+}
+
+func (s *shard) mailDone(t *task) { s.answerEnd(t.conn) }
+
+// answerEnd answers the end that the peer has brought about, if that still waits.
+func (s *shard) answerEnd(c *Conn) {
+	if !c.state.peerEnded() {
+		return
+	}
+	why := s.ends[c]
+	c.retireFor(why.ending, why.byPeer, false)
+	if c.state == ended && s.waits(c, lingerTime) { // it will not read what it has left unread
+		s.drop(metrics.DropClosed, s.cut(c))
+	} else {
+		s.settle(c)
+	}
+	s.transition(c, onCaughtUp, cause{})
+}
+
 // closeGently ends a connection behind what was sent to it before.
 func (s *shard) closeGently(t *task) {
 	c, end := t.conn, t.arg.(*ending)
 	s.settle(c)
-	s.sayClose(c, end.code, end.reason)
-	s.conclude(c) // the peer may have said its own already
+	ev := onClose
+	if c.options&optTransport != 0 {
+		ev = onAbort // there is no peer that answers
+	}
+	s.transition(c, ev, cause{*end, false})
 }
 
 // fail ends a connection for what its handler's goroutine found in a message:
@@ -129,39 +213,19 @@ func (c *Conn) fail(end ending) {
 }
 
 func (s *shard) failed(t *task) {
-	c, end := t.conn, t.arg.(*ending)
-	delete(s.ends, c) // the peer ended it behind that message
-	c.flags &^= flagEnding
-	s.settle(c)
-	s.sayClose(c, end.code, end.reason)
-	s.hangUp(c)
+	s.settle(t.conn)
+	s.transition(t.conn, onAbort, cause{*t.arg.(*ending), false})
 }
 
 // closeNow ends a connection for something the loop found. What arrives from
 // here on is discarded.
 func (s *shard) closeNow(c *Conn, code uint16, reason string) {
-	c.retire(code, reason, false)
-	s.sayClose(c, code, reason)
-	s.hangUp(c)
+	s.transition(c, onAbort, cause{ending{code, reason}, false})
 }
 
-// hangUp ends our side as soon as the close frame is written.
-func (s *shard) hangUp(c *Conn) {
-	s.deafen(c)
-	c.flags |= flagShutOnFlush
-	if c.state == closing && c.out == nil {
-		s.shut(c)
-	}
-}
-
-// sayClose sends the close frame, once, and begins to wait for the peer's.
-func (s *shard) sayClose(c *Conn, code uint16, reason string) {
-	if c.state == broken {
-		s.doomWith(c, code)
-	}
-	if c.state > open {
-		return
-	}
+// sendClose writes the close frame, once, behind everything else.
+func (s *shard) sendClose(c *Conn, why cause) {
+	c.retireFor(why.ending, why.byPeer, false)
 	if c.out != nil {
 		for _, ch := range c.out.held { // never opened: it must not be the first frame
 			s.resize(c, -ch.cost())
@@ -169,51 +233,24 @@ func (s *shard) sayClose(c *Conn, code uint16, reason string) {
 		}
 		c.out.held = nil
 	}
-	c.state = closing
-	c.flags &^= flagPinged
-	s.slots[c.slot].fd = -1
-	s.addChunk(c, chunk{data: socket.AppendClose(nil, code, reason)})
-	s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
+	reason := why.reason
+	if why.byPeer {
+		reason = ""
+	}
+	s.addChunk(c, chunk{data: socket.AppendClose(nil, why.code, reason)})
+	s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(why.code)).Inc()
 	s.expire(c, s.engine.cfg.CloseTimeout)
 	s.unpause(c)
-	if c.options&optTransport != 0 {
-		s.hangUp(c) // there is no peer that answers
-	}
 }
 
-// peerClosed answers a close frame, or completes the handshake we began.
-func (s *shard) peerClosed(c *Conn, code uint16, reason string) {
-	unread := c.state == open && s.waits(c, lingerTime)
-	c.retireFor(ending{code, reason}, true, false)
-	if unread { // it will not read what it has left unread
-		s.drop(metrics.DropClosed, s.cut(c))
-	} else {
-		s.settle(c)
+// inputEnded notes that the peer has ended its stream. What waits to be written
+// is still written to a connection that is closing.
+func (s *shard) inputEnded(c *Conn) {
+	ev := onInputEnd
+	if c.state == closing && c.out == nil {
+		ev = onDisconnect
 	}
-	s.sayClose(c, code, "")
-	s.hangUp(c)
-}
-
-// shut sends the end of our stream after the last frame and lingers for the peer's.
-func (s *shard) shut(c *Conn) {
-	if c.state == gone {
-		return
-	}
-	s.deafen(c)
-	c.flags &^= flagShutOnFlush
-	if c.options&optTransport != 0 {
-		s.doom(c)
-		return
-	}
-	c.state = lingering
-	s.slots[c.slot].fd = -1
-	if c.offLoop != nil {
-		c.offLoop.shut(s.engine)
-	} else if err := poll.CloseWrite(int(c.fd)); err != nil {
-		s.doom(c)
-		return
-	}
-	s.expire(c, lingerTime)
+	s.transition(c, ev, cause{})
 }
 
 // writeFailed notes that a connection's socket takes nothing more: a write has
@@ -223,17 +260,15 @@ func (s *shard) shut(c *Conn) {
 // most. Linux delivers what it had received before a reset; where a system drops
 // that, the next read fails, and only what was read before counts.
 func (s *shard) writeFailed(c *Conn) {
-	if c.state == broken {
-		return // this event was on its way
+	ev := onWriteFail
+	if c.options&optTransport != 0 {
+		ev = onDisconnect // it is not read by us
 	}
-	if c.state > open || c.flags&flagEnding != 0 || c.options&optTransport != 0 {
-		s.doom(c)
-		return
-	}
-	c.state = broken
-	c.flags &^= flagPinged | flagArmed
-	delete(s.busy, c)
-	s.slots[c.slot].fd = -1
+	s.transition(c, ev, cause{})
+}
+
+func (s *shard) stopWriting(c *Conn) {
+	c.flags &^= flagArmed
 	s.dropBacklog(c)
 	s.expire(c, s.engine.cfg.CloseTimeout)
 	if c.fd >= 0 {
@@ -250,8 +285,42 @@ func (s *shard) watchBroken(c *Conn) {
 	if c.flags&flagPaused != 0 {
 		_ = s.poller.Remove(int(c.fd))
 	} else if err := s.watch(c); err != nil {
-		s.doom(c)
+		s.disconnected(c)
 	}
+}
+
+// shutdownWrite sends the end of our stream after the last frame and lingers for
+// the peer's.
+func (s *shard) shutdownWrite(c *Conn) {
+	switch {
+	case c.options&optTransport != 0:
+		s.disconnected(c)
+		return
+	case c.offLoop != nil:
+		c.offLoop.shut(s.engine)
+	default:
+		if err := poll.CloseWrite(int(c.fd)); err != nil {
+			s.disconnected(c)
+			return
+		}
+	}
+	s.expire(c, lingerTime)
+}
+
+// disconnected notes that a connection's socket can neither be read nor written.
+func (s *shard) disconnected(c *Conn) { s.transition(c, onDisconnect, cause{}) }
+
+// markDead schedules a connection for teardown at the end of this loop iteration,
+// when no fan-out walks over it.
+func (s *shard) markDead(c *Conn, from closeState, why cause) {
+	if why.code == 0 {
+		why.ending = ending{socket.CloseAbnormal, "the connection broke"}
+	}
+	c.retireFor(why.ending, why.byPeer, false)
+	if from < closing {
+		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(why.code)).Inc()
+	}
+	s.dead = append(s.dead, c)
 }
 
 func (s *shard) dropBacklog(c *Conn) {
@@ -261,43 +330,20 @@ func (s *shard) dropBacklog(c *Conn) {
 	}
 }
 
-// doom marks a connection whose socket has ended or failed. It is buried at the
-// end of the turn, when no fan-out walks over it.
-func (s *shard) doom(c *Conn) { s.doomWith(c, socket.CloseAbnormal) }
-
-func (s *shard) doomWith(c *Conn, code uint16) {
-	if c.state == gone {
-		return
+func (s *shard) teardownDead() {
+	for i := 0; i < len(s.dead); i++ {
+		s.teardown(s.dead[i])
 	}
-	s.slots[c.slot].fd = -1
-	if end, pending := s.ends[c]; pending { // it broke while the handler was behind
-		code = end.code
-		c.retireFor(end.ending, !end.failed, false)
-	}
-	if c.state <= broken {
-		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(code)).Inc()
-	}
-	c.state = gone
-	s.doomed = append(s.doomed, c)
+	clear(s.dead)
+	s.dead = s.dead[:0]
 }
 
-func (s *shard) buryDoomed() {
-	for i := 0; i < len(s.doomed); i++ {
-		s.bury(s.doomed[i])
-	}
-	clear(s.doomed)
-	s.doomed = s.doomed[:0]
-}
-
-// bury closes the socket. The loop alone closes descriptors, so that none is
+// teardown closes the socket. The loop alone closes descriptors, so that none is
 // used again under an operation that is still pending.
-func (s *shard) bury(c *Conn) {
-	c.retire(socket.CloseAbnormal, "the connection broke", false)
+func (s *shard) teardown(c *Conn) {
 	s.dropBacklog(c)
 	c.in = socket.Reader{}
 	delete(s.busy, c)
-	delete(s.ends, c)
-	s.takeRest(c)
 	if c.offLoop != nil {
 		c.offLoop.close(s.engine)
 	} else {
@@ -316,10 +362,10 @@ func (s *shard) stop(*task) { s.stopped = true }
 func (s *shard) end() {
 	for i := range s.slots {
 		if c := s.slots[i].conn; c != nil {
-			s.doom(c)
+			s.disconnected(c)
 		}
 	}
-	s.buryDoomed()
+	s.teardownDead()
 	if s.poller != nil {
 		_ = s.poller.Close()
 	}

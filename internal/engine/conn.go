@@ -45,7 +45,7 @@ type Conn struct {
 	accepted bool  // Open was called before it ended
 
 	// owned by the loop
-	state      state
+	state      closeState
 	flags      uint16
 	slot       int32
 	fd         int32 // -1: the connection is offLoop
@@ -85,30 +85,15 @@ const (
 	optEvictSource             // takes the place of its source's oldest connection
 )
 
-// state is where a connection is in its life.
-type state uint8
-
-const (
-	opening   state = iota // messages are held back until Open
-	open                   // messages are written
-	broken                 // writing has failed; what the client sent before is still read
-	closing                // a close frame is under way; waits for the peer's
-	lingering              // our direction is shut; waits for the peer's end
-	gone                   // the socket is closed
-)
-
 // What the loop remembers of a connection besides its state.
 const (
-	flagPinged      = 1 << iota // waits for a pong
-	flagPaused                  // not read, until the handler has caught up
-	flagDirty                   // in the shard's list of connections to flush
-	flagArmed                   // waits for the socket to become writable
-	flagShutOnFlush             // after the backlog, shut our direction
-	flagRetired                 // left all lists
-	flagDeaf                    // what arrives is discarded
-	flagPingWaits               // off the loop: no writer has taken the ping yet
-	flagEnding                  // the peer has ended; the handler is behind
-	flagRest                    // shard.rests has bytes that were read and not fed
+	flagPinged    = 1 << iota // waits for a pong
+	flagPaused                // not read, until the handler has caught up
+	flagDirty                 // in the shard's list of connections to flush
+	flagArmed                 // waits for the socket to become writable
+	flagRetired               // left all lists
+	flagPingWaits             // off the loop: no writer has taken the ping yet
+	flagRest                  // shard.rests has bytes that were read and not fed
 )
 
 // ID returns the connection's id.

@@ -148,7 +148,7 @@ func TestExpelBehindTheHandler(t *testing.T) {
 		_, _ = client.Write(append(bytes.Repeat(fromClient(socket.OpText, "question"), 3), fromClient(socket.OpClose, "\x03\xe8bye")...))
 		<-a.heard
 		for pending := false; !pending; {
-			do(a.shard, func() { pending = a.flags&flagEnding != 0 })
+			do(a.shard, func() { pending = a.state.peerEnded() })
 		}
 		if !a.Expel(4503, "out") {
 			t.Error("it had ended")

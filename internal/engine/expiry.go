@@ -37,7 +37,7 @@ func (c *Conn) SetExpiry(t time.Time) {
 
 func (s *shard) setExpiry(t *task) {
 	t.conn.expires = t.arg.(int64)
-	if t.conn.state <= open {
+	if t.conn.state.takesMessages() {
 		s.reschedule(t.conn)
 	}
 }

@@ -243,7 +243,7 @@ func (s *shard) owed(c *Conn, seen uint32) []*fanout {
 }
 
 func (s *shard) pushFanout(c *Conn, f *fanout) {
-	if c.state > open || c.flags&flagRetired != 0 {
+	if !c.state.takesMessages() || c.flags&flagRetired != 0 {
 		return
 	}
 	if f.list.group.slow == LatestOnly && s.lags(c) {

@@ -16,33 +16,20 @@ func (s *shard) readable(c *Conn) {
 	n, err := poll.Read(int(c.fd), s.buf)
 	switch {
 	case errors.Is(err, poll.ErrAgain):
-	case err == nil && n == 0 && s.lastWords(c):
-		s.pause(c)
-	case err != nil, n == 0:
-		s.doom(c)
+	case err != nil:
+		s.disconnected(c)
+	case n == 0:
+		s.inputEnded(c)
 	default:
 		s.feed(c, s.buf[:n], shared)
 	}
-}
-
-// lastWords reports whether a peer that has ended its stream has yet to be
-// written to. Our stream ends behind that.
-func (s *shard) lastWords(c *Conn) bool {
-	if c.flags&flagEnding != 0 {
-		return true
-	}
-	if c.state != closing || c.out == nil {
-		return false
-	}
-	c.flags |= flagShutOnFlush
-	return true
 }
 
 // feed works through what arrived on a connection. When the handler's queue has
 // become full, what is left of data is kept for later.
 func (s *shard) feed(c *Conn, data []byte, of owner) {
 	deflate := c.options&optDeflate != 0
-	for c.flags&flagDeaf == 0 {
+	for !c.state.discardsInput() {
 		if c.flags&flagPaused != 0 {
 			s.keepRest(c, data, of)
 			return
@@ -79,69 +66,22 @@ func (s *shard) heard(c *Conn) {
 func (s *shard) handle(c *Conn, ev socket.Event) {
 	switch ev.Kind {
 	case socket.Message:
-		if c.state <= broken && s.mayReceive(c, costOf(ev)) {
+		if c.state.receives() && s.mayReceive(c, costOf(ev)) {
 			s.receive(c, ev)
 		}
 	case socket.Ping:
-		if c.state <= broken && s.mayReceive(c, 1) {
+		if c.state.receives() && s.mayReceive(c, 1) {
 			s.settle(c)
 			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 		}
 	case socket.Close:
-		s.behindMail(c, peerEnd{ending{ev.Code, string(ev.Data)}, false})
-	}
-}
-
-// peerEnd is an end that the peer has brought about: by a close frame, or by
-// breaking the protocol.
-type peerEnd struct {
-	ending
-	failed bool
-}
-
-// behindMail has an end come behind what the handler sends for the messages
-// before it, after CloseTimeout at the latest. Nothing more is read meanwhile.
-func (s *shard) behindMail(c *Conn, end peerEnd) {
-	s.ends[c] = end
-	c.flags = c.flags&^flagPinged | flagEnding
-	s.deafen(c)
-	switch {
-	case c.state == broken:
-		s.doom(c)
-		return
-	case c.state > open:
-		s.conclude(c)
-		return
-	}
-	c.postBehindMail(task{run: (*shard).mailDone, conn: c})
-	s.pause(c)
-	s.expire(c, s.engine.cfg.CloseTimeout)
-}
-
-func (s *shard) mailDone(t *task) {
-	if t.conn.state != gone {
-		s.conclude(t.conn)
-	}
-}
-
-// conclude does what the peer's end asks for, once.
-func (s *shard) conclude(c *Conn) {
-	end, pending := s.ends[c]
-	if !pending {
-		return
-	}
-	delete(s.ends, c)
-	c.flags &^= flagEnding
-	if end.failed {
-		s.closeNow(c, end.code, end.reason)
-	} else {
-		s.peerClosed(c, end.code, end.reason)
+		s.transition(c, onPeerEnd, cause{ending{ev.Code, string(ev.Data)}, true})
 	}
 }
 
 // pushControl answers a ping, which need not wait for Open.
 func (s *shard) pushControl(c *Conn, frame []byte) {
-	if c.state == opening {
+	if c.state.holdsBack() {
 		s.addChunk(c, chunk{data: frame})
 		s.bound(c)
 		return
@@ -162,7 +102,7 @@ func (s *shard) receive(c *Conn, ev socket.Event) {
 
 // violated ends a connection whose peer broke the protocol (RFC 6455 7.1.7).
 func (s *shard) violated(c *Conn, err error) {
-	s.behindMail(c, peerEnd{violation(err), true})
+	s.transition(c, onPeerEnd, cause{violation(err), false})
 }
 
 // violation returns how a connection ends for an error of the socket package.

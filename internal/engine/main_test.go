@@ -4,13 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -174,11 +178,19 @@ func tcpPair(t testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
-// certificate is made once for all tests.
+// certificate is made once for all tests. Its key is of the kind that costs a
+// handshake least: the models make thousands.
 var certificate = sync.OnceValue(func() tls.Certificate {
-	s := httptest.NewTLSServer(nil)
-	defer s.Close()
-	return s.TLS.Certificates[0]
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 })
 
 func tlsPair(t testing.TB) (server, client net.Conn) {

@@ -112,7 +112,7 @@ func (s *shard) unpark(c *Conn) {
 	}
 	l := c.offLoop.link.(*netLink)
 	if err := s.poller.Remove(l.fd); err != nil {
-		s.doom(c)
+		s.disconnected(c)
 		return
 	}
 	c.offLoop.parked = false
@@ -141,9 +141,8 @@ func (s *shard) delivered(t *task) {
 	c.offLoop.idle = true
 	s.feed(c, d.data, owned)
 	switch {
-	case d.err != nil && s.lastWords(c): // there is no reader any more
 	case d.err != nil:
-		s.doom(c)
+		s.inputEnded(c) // there is no reader any more
 	case c.state != gone && c.flags&flagPaused == 0:
 		c.offLoop.readOn(c)
 	}
@@ -207,8 +206,7 @@ func (s *shard) wrote(t *task) {
 	}
 	switch {
 	case t.arg == errPanicked:
-		c.retire(socket.CloseInternal, errPanicked.Error(), false)
-		s.doomWith(c, socket.CloseInternal)
+		s.transition(c, onDisconnect, cause{ending{socket.CloseInternal, errPanicked.Error()}, false})
 	case t.arg != nil:
 		s.writeFailed(c)
 	case len(c.out.chunks) > 0:

@@ -67,7 +67,7 @@ func (b *backlog) empty() bool { return len(b.chunks) == 0 && len(b.held) == 0 &
 // push puts a chunk behind what waits for a connection and has it flushed at
 // the end of the turn.
 func (s *shard) push(c *Conn, ch chunk) {
-	if c.state > open {
+	if !c.state.takesMessages() {
 		return
 	}
 	s.add(c, ch)
@@ -79,7 +79,7 @@ func (s *shard) bound(c *Conn) {
 	if s.excess(c) <= 0 {
 		return
 	}
-	if c.flags&flagArmed == 0 && c.state == open {
+	if c.flags&flagArmed == 0 && c.state.writes() {
 		s.flush(c) // it may only be a long turn, not a slow reader
 	}
 	if c.state == gone || c.out == nil || s.excess(c) <= 0 {
@@ -100,7 +100,7 @@ func (s *shard) add(c *Conn, ch chunk) {
 		s.slots[c.slot].fd = -1
 	}
 	b := c.out
-	if c.state == opening {
+	if c.state.holdsBack() {
 		b.held = append(b.held, ch)
 	} else {
 		b.chunks = append(b.chunks, ch)
@@ -215,11 +215,11 @@ func (s *shard) drained(c *Conn) {
 	if c.out.empty() {
 		c.out = nil
 	}
-	if c.flags&flagShutOnFlush != 0 {
-		s.shut(c)
+	if c.state == flushing {
+		s.transition(c, onFlushed, cause{})
 		return
 	}
-	if c.state == open && c.out == nil && c.fd >= 0 && c.options&optDeflate == 0 {
+	if c.state.writes() && c.out == nil && c.fd >= 0 && c.options&optDeflate == 0 {
 		s.slots[c.slot].fd = c.fd
 	}
 }
@@ -244,7 +244,7 @@ func (s *shard) rewatch(c *Conn) {
 	}
 	token := poll.Token{Slot: c.slot, Generation: c.generation}
 	if err := s.poller.Modify(int(c.fd), token, c.flags&flagPaused == 0, c.flags&flagArmed != 0); err != nil {
-		s.doom(c)
+		s.disconnected(c)
 	}
 }
 
@@ -252,7 +252,7 @@ func (s *shard) rewatch(c *Conn) {
 func (s *shard) sendOne(t *task) {
 	c, m := t.conn, t.msg
 	s.unload(len(m.frame), 1)
-	if c.state > open {
+	if !c.state.takesMessages() {
 		s.engine.metrics.Drops.WithLabelValues(metrics.DropClosed).Inc()
 		return
 	}

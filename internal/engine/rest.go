@@ -4,8 +4,8 @@ import "bytes"
 
 // A connection is paused while its handler's queue is full. What was read before
 // and not fed, its rest, waits in shard.rests: at most one read of the socket, or
-// what came with the handshake. A connection with a rest is paused, its state is
-// at most broken, and nothing more is read from it, so that the rest is fed first
+// what came with the handshake. A connection with a rest is paused, its state is one
+// that receives, and nothing more is read from it, so that the rest is fed first
 // when the handler has caught up.
 
 // owner says whose the memory is that feed gets.
@@ -39,12 +39,6 @@ func (s *shard) takeRest(c *Conn) []byte {
 	return rest
 }
 
-// deafen has everything that a connection sends from here on discarded.
-func (s *shard) deafen(c *Conn) {
-	c.flags |= flagDeaf
-	s.takeRest(c)
-}
-
 // pause stops reading a connection until its handler has caught up: the
 // client's own TCP window then holds it back.
 func (s *shard) pause(c *Conn) {
@@ -56,7 +50,7 @@ func (s *shard) pause(c *Conn) {
 }
 
 func (s *shard) resume(t *task) {
-	if t.conn.state != gone && t.conn.flags&flagEnding == 0 {
+	if !t.conn.state.peerEnded() {
 		s.unpause(t.conn)
 	}
 }

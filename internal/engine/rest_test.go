@@ -369,7 +369,7 @@ func TestBrokenBehindTheQueue(t *testing.T) {
 				data = append(append(data, flood(3, -1)...), fromClient(socket.OpClose, "\x03\xe8")...)
 				_, _ = client.Write(data)
 				within(t, "all has been read", func() (read bool) {
-					do(k.shard, func() { read = k.flags&flagEnding != 0 })
+					do(k.shard, func() { read = k.state.peerEnded() })
 					return read
 				})
 				close(k.gate)

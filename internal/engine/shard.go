@@ -33,13 +33,14 @@ type shard struct {
 	waiting int     // lists in both queues
 	heads   []*fanout
 	dirty   []*Conn // connections whose backlog is to be flushed
-	doomed  []*Conn // connections whose socket failed
+	dead    []*Conn // connections whose socket is to be closed
+	invalid error   // the last event that could not come; see ConsistencyCheck
 	buf     []byte  // what is read
 	scratch []byte  // small chunks on their way to one write
 	wheel   wheel
-	busy    map[*Conn]busy    // connections that owe a pong behind other data
-	ends    map[*Conn]peerEnd // what peers have ended whose handlers are behind
-	rests   map[*Conn][]byte  // bytes that were read while the handler was behind
+	busy    map[*Conn]busy   // connections that owe a pong behind other data
+	ends    map[*Conn]cause  // what peers have ended whose handlers are behind
+	rests   map[*Conn][]byte // bytes that were read while the handler was behind
 	now     time.Time
 	serial  int32 // generation of the newest connection
 	stopped bool
@@ -103,7 +104,7 @@ func newShard(e *Engine) *shard {
 		wheel:   newWheel(),
 		now:     e.start,
 		busy:    map[*Conn]busy{},
-		ends:    map[*Conn]peerEnd{},
+		ends:    map[*Conn]cause{},
 		rests:   map[*Conn][]byte{},
 		scratch: make([]byte, 0, scratchSize),
 		ready:   make(chan []poll.Event),
@@ -223,7 +224,7 @@ func (s *shard) take(spare []task) []task {
 // closed and the figures are handed on.
 func (s *shard) settleAccounts() {
 	s.flushDirty()
-	s.buryDoomed()
+	s.teardownDead()
 	m := s.engine.metrics
 	if s.tally.deliveries > 0 {
 		m.Deliveries.Add(float64(s.tally.deliveries))

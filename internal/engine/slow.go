@@ -70,7 +70,7 @@ func policyFor(rules []TopicRule, topic string) SlowPolicy {
 // is no lag.
 const lagTime = 100 * time.Millisecond
 
-func (s *shard) lags(c *Conn) bool { return c.state == open && s.waits(c, lagTime) }
+func (s *shard) lags(c *Conn) bool { return c.state.writes() && s.waits(c, lagTime) }
 
 // waits reports whether something has waited for a connection for so long.
 func (s *shard) waits(c *Conn, long time.Duration) bool {
@@ -201,7 +201,7 @@ func (s *shard) refill(c *Conn, data func(i int, ch chunk) []byte) {
 	b.dead = 0
 	begun := s.split(c)
 	waiting := &b.chunks
-	if c.state == opening {
+	if c.state.holdsBack() {
 		waiting = &b.held
 	}
 	kept := (*waiting)[:begun]
@@ -237,7 +237,7 @@ func (b *backlog) find() {
 // returns how many chunks have begun: they have to be written to their end.
 func (s *shard) split(c *Conn) (begun int) {
 	b := c.out
-	if c.state == opening || b.off == 0 {
+	if c.state.holdsBack() || b.off == 0 {
 		return 0
 	}
 	first := b.chunks[0]

@@ -65,14 +65,14 @@ func (s *shard) look(e entry) {
 	}
 	now := s.tick()
 	switch {
-	case c.state >= broken:
+	case c.state.peerEnded():
 		if !now.before(c.due) {
-			s.doom(c)
+			s.answerEnd(c)
 			return
 		}
-	case c.flags&flagEnding != 0:
+	case c.state >= broken:
 		if !now.before(c.due) {
-			s.conclude(c)
+			s.transition(c, onTimeout, cause{})
 			return
 		}
 	case s.expired(c):
@@ -99,13 +99,13 @@ func (s *shard) ping(c *Conn, now tick) {
 		return
 	}
 	frames := socket.AppendFrame(nil, socket.OpPing, nil)
-	if c.options&(optTextPing|optTransport) != 0 && c.state == open {
+	if c.options&(optTextPing|optTransport) != 0 && c.state.writes() {
 		frames = socket.AppendFrame(frames, socket.OpText, cfg.PingText)
 	}
 	s.settle(c)
 	before := s.ahead(c)
 	s.pushControl(c, frames)
-	if c.state <= open {
+	if c.state.takesMessages() {
 		c.flags |= flagPinged | flagPingWaits
 		c.due = s.in(cfg.PongTimeout)
 		if before.acked < before.until {
