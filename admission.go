@@ -84,18 +84,10 @@ func (e *endpoint) register(ctx context.Context, a attempt, spec engine.Spec) (*
 	c.who.Store(&who)
 	spec.User, spec.Roles, spec.Expires = who.user(), who.roles(), a.identity.ExpiresAt
 	spec.Source, spec.Handler = a.clientKey, (*clientHandler)(c)
-	s.arrivals.RLock()
-	if s.draining.Load() {
-		s.arrivals.RUnlock()
-		return nil, ErrShutdown
-	}
-	if err := s.engine.Register(&c.core, spec); err != nil {
-		s.arrivals.RUnlock()
+	if err := s.life.admit(func() error { return s.engine.Register(&c.core, spec) }); err != nil {
 		return nil, err
 	}
-	s.opening.Add(1)
-	defer s.opening.Done()
-	s.arrivals.RUnlock()
+	defer s.life.opening.Done()
 	c.closeIfRevoked(a.identity)
 	defer func() { c.core.Open(c.connected(a.identity)) }() // also when OnOpen ends its goroutine
 	if err := e.onOpen(ctx, c); err != nil {
@@ -124,7 +116,7 @@ func (c *Conn) closeIfRevoked(id *Identity) bool {
 // message, when the request has none and need not have one. Typed says that the
 // client speaks the subprotocol.
 func (e *endpoint) credential(r *http.Request, typed bool) (token string, follows bool, refused *refusal) {
-	if e.service.draining.Load() {
+	if e.service.life.draining.Load() {
 		return "", false, drainRefusal(true)
 	}
 	token, present, err := auth.FromRequest(r, e.opts.TokenParam, e.opts.TokenSources...)

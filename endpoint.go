@@ -38,7 +38,7 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	if e.opts.OnOpen == nil {
 		return nil
 	}
-	ctx = opening{e.service.ctx, ctx}
+	ctx = opening{e.service.life.callbacks, ctx}
 	var err error
 	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked || err == nil {
 		return nil
@@ -74,7 +74,7 @@ func (e *endpoint) onMessage(c *Conn, text bool, data []byte) {
 	if take == nil {
 		return
 	}
-	if e.call(name, func() { take(e.service.ctx, c, data) }) {
+	if e.call(name, func() { take(e.service.life.callbacks, c, data) }) {
 		c.Close(wire.CloseInternalError, "internal error")
 	}
 }
@@ -82,7 +82,7 @@ func (e *endpoint) onMessage(c *Conn, text bool, data []byte) {
 func (e *endpoint) onClose(c *Conn, code CloseCode, reason string) {
 	e.service.reportClose(c, code, reason)
 	if e.opts.OnClose != nil {
-		e.call("OnClose", func() { e.opts.OnClose(e.service.after, c, code, reason) })
+		e.call("OnClose", func() { e.opts.OnClose(e.service.life.cleanup, c, code, reason) })
 	}
 }
 
@@ -97,7 +97,7 @@ func (e *endpoint) authorize(c *Conn, topic string) error {
 		return forbidden
 	}
 	var err error
-	if e.call("AuthorizeTopic", func() { err = e.opts.AuthorizeTopic(e.service.ctx, c, topic) }) {
+	if e.call("AuthorizeTopic", func() { err = e.opts.AuthorizeTopic(e.service.life.callbacks, c, topic) }) {
 		return errPanicked
 	}
 	if err != nil {

@@ -37,7 +37,7 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, u upgrade)
 		e.refuse(w, u, why)
 		return
 	}
-	defer s.opening.Done()
+	defer s.life.opening.Done()
 	conn, buffered, ok := e.hijack(w)
 	if !ok {
 		cannotUpgrade(w)
@@ -58,7 +58,7 @@ func (c *pendingConn) accept(values context.Context, input []byte, release func(
 			e.reject(c.Conn, c.attempt, nil, why)
 		}
 	}()
-	rest, why := c.introduce(opening{e.service.arriving, values}, input)
+	rest, why := c.introduce(opening{e.service.life.admitting, values}, input)
 	if why != nil {
 		return
 	}
@@ -68,25 +68,31 @@ func (c *pendingConn) accept(values context.Context, input []byte, release func(
 	why = e.begin(values, c.attempt, spec)
 }
 
-// reserve takes a slot for an unauthenticated client; call release to free it.
-// Shutdown waits for opening.Done.
-func (s *Service) reserve(address string) (release func(), why *refusal) {
-	s.arrivals.RLock()
-	defer s.arrivals.RUnlock()
-	if s.draining.Load() {
-		return nil, drainRefusal(true)
-	}
-	if full := s.pending.add(address); full != "" {
-		return nil, refuse(busy, "unauthenticated_limit", full)
-	}
-	unhold, err := s.engine.Hold(address)
+// reserve takes a slot for an unauthenticated client of an address; call release to
+// free it, and life.opening.Done when the client has become a connection, or left.
+func (s *Service) reserve(clientKey string) (release func(), refused *refusal) {
+	err := s.life.admit(func() (err error) {
+		release, err = s.hold(clientKey)
+		return err
+	})
 	if err != nil {
-		s.pending.remove(address)
-		return nil, limitRefusal(err)
+		return nil, registerRefusal(err, true)
 	}
-	s.opening.Add(1)
+	return release, nil
+}
+
+// hold counts an unauthenticated client among them, and for its address.
+func (s *Service) hold(clientKey string) (release func(), err error) {
+	if err := s.pending.add(clientKey); err != nil {
+		return nil, err
+	}
+	unhold, err := s.engine.Hold(clientKey)
+	if err != nil {
+		s.pending.remove(clientKey)
+		return nil, err
+	}
 	return func() {
-		s.pending.remove(address)
+		s.pending.remove(clientKey)
 		unhold()
 	}, nil
 }

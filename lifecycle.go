@@ -3,18 +3,99 @@ package realtime
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"boundary-app.org/realtime/wire"
 )
 
-// The pace of a drain: so many connections a step at least, so that a few are
-// told within a second; more when the window would not suffice otherwise.
-const (
-	drainStep    = 50 * time.Millisecond
-	drainAtLeast = 25
-)
+// lifecycle is the life of a service. Its phases follow each other and never come
+// back:
+//
+//	phase      begins when                what changes
+//	serving    New returns                Ready is true
+//	leaving    Shutdown is called         Ready is false; all is served as before
+//	draining   Options.DrainDelay is over admitting is done: no client is admitted, those
+//	                                      without a token are refused, the connections are closed
+//	closed     all sockets are closed     callbacks is done: OnOpen, OnMessage and Verify should
+//	                                      return; the service has left the bus
+//	ended      all goroutines have ended  cleanup is done (before, when they take too long:
+//	                                      OnClose and listeners should return); Shutdown returns
+//
+// Its methods are safe for concurrent use.
+type lifecycle struct {
+	leaving  atomic.Bool
+	draining atomic.Bool   // changes under registering
+	ended    chan struct{} // closed by end
+	err      error         // of Shutdown; written before ended is closed
+
+	// registering is held for reading while a client is registered, so that drain
+	// finds every connection that was admitted before it.
+	registering sync.RWMutex
+	opening     sync.WaitGroup // clients from admit until OnOpen has returned
+
+	admitting, callbacks, cleanup phase
+}
+
+// phase is a context, and what ends it.
+type phase struct {
+	context.Context
+	end context.CancelFunc
+}
+
+func newPhase() phase {
+	ctx, cancel := context.WithCancel(context.Background())
+	return phase{ctx, cancel}
+}
+
+func newLifecycle() *lifecycle {
+	return &lifecycle{ended: make(chan struct{}), admitting: newPhase(), callbacks: newPhase(), cleanup: newPhase()}
+}
+
+// admit calls register unless the service drains, and returns its error or
+// ErrShutdown. After nil the client counts as opening: Shutdown waits until the
+// caller has called opening.Done.
+func (l *lifecycle) admit(register func() error) error {
+	l.registering.RLock()
+	defer l.registering.RUnlock()
+	if l.draining.Load() {
+		return ErrShutdown
+	}
+	if err := register(); err != nil {
+		return err
+	}
+	l.opening.Add(1)
+	return nil
+}
+
+// leave begins the end. It returns false when it has begun before.
+func (l *lifecycle) leave() bool { return l.leaving.CompareAndSwap(false, true) }
+
+// drain ends admitting. On its return every client that was admitted is registered.
+func (l *lifecycle) drain() {
+	l.registering.Lock()
+	l.draining.Store(true)
+	l.registering.Unlock()
+	l.admitting.end()
+}
+
+// abort ends the life of a service that New does not return.
+func (l *lifecycle) abort() {
+	l.admitting.end()
+	l.callbacks.end()
+	l.cleanup.end()
+}
+
+// end publishes the result of Shutdown.
+func (l *lifecycle) end(err error) {
+	l.err = err
+	close(l.ended)
+}
+
+// wait blocks until end was called, and returns its error.
+func (l *lifecycle) wait() error {
+	<-l.ended
+	return l.err
+}
 
 // Shutdown ends the service in two steps. First Ready returns false, and for
 // Options.DrainDelay everything is served as before, new connections too, so
@@ -33,13 +114,11 @@ const (
 // first and return its result. A callback must not call Shutdown: it would wait
 // for itself.
 func (s *Service) Shutdown(ctx context.Context) error {
-	if s.shutdown.CompareAndSwap(false, true) {
+	if s.life.leave() {
 		s.delayDrain(ctx)
-		s.endErr = s.drain(ctx)
-		close(s.ended)
+		s.life.end(s.drain(ctx))
 	}
-	<-s.ended
-	return s.endErr
+	return s.life.wait()
 }
 
 // delayDrain waits for DrainDelay, or for its share of the time until ctx's
@@ -64,11 +143,7 @@ func (s *Service) delayDrain(ctx context.Context) {
 }
 
 func (s *Service) drain(ctx context.Context) error {
-	s.arrivals.Lock() // nobody is between the check of draining and registering
-	s.draining.Store(true)
-	s.arrivals.Unlock()
-	s.turnAway()
-
+	s.life.drain()
 	err := s.closePaced(ctx)
 	if err == nil {
 		err = s.engine.WaitClosed(ctx)
@@ -76,10 +151,10 @@ func (s *Service) drain(ctx context.Context) error {
 	left := s.engine.Open()
 	s.telling.end(ctx)
 	_ = s.node.Close()
-	s.cancel()
+	s.life.callbacks.end()
 	ended := make(chan struct{})
 	go func() {
-		s.opening.Wait()
+		s.life.opening.Wait()
 		s.telling.running.Wait()
 		s.engine.Stop()
 		s.listeners.running.Wait()
@@ -101,7 +176,7 @@ const callbackTime = time.Second
 // awaitCallbacks waits until everything has ended. An OnClose that writes to a
 // database, say, keeps its context for the time of a drain; then it ends.
 func (s *Service) awaitCallbacks(ctx context.Context, ended <-chan struct{}) (ok bool) {
-	defer s.end()
+	defer s.life.cleanup.end()
 	patience := time.NewTimer(s.opts.DrainWindow)
 	defer patience.Stop()
 	select {
@@ -110,7 +185,7 @@ func (s *Service) awaitCallbacks(ctx context.Context, ended <-chan struct{}) (ok
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	s.end()
+	s.life.cleanup.end()
 	select {
 	case <-ended:
 		return true
@@ -123,69 +198,4 @@ func (s *Service) awaitCallbacks(ctx context.Context, ended <-chan struct{}) (ok
 	case <-patience.C:
 		return false
 	}
-}
-
-// closePaced tells all connections, some each step.
-func (s *Service) closePaced(ctx context.Context) error {
-	conns := s.Connections(Everyone())
-	window := s.opts.DrainWindow
-	if deadline, ok := ctx.Deadline(); ok {
-		window = min(window, time.Until(deadline))
-	}
-	pace := window*3/4 + 1 // the rest is for closing handshakes
-	all, begun, told := len(conns), time.Now(), 0
-	ticker := time.NewTicker(drainStep)
-	defer ticker.Stop()
-	for {
-		// By the time that has passed, for ticks are lost where processors are busy.
-		due := float64(all) * float64(time.Since(begun)+drainStep) / float64(pace)
-		batch := max(int(due)-told, drainAtLeast)
-		told += batch
-		if conns = sayGoodbyes(conns, batch); len(conns) == 0 {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// drainReason is what a client is told with the close code of a drain.
-const drainReason = "the server is shutting down; reconnect"
-
-// sayGoodbyes tells the next of conns, at most so many, and returns the rest.
-// Those whose clients have left by themselves do not count.
-func sayGoodbyes(conns []*Conn, most int) (rest []*Conn) {
-	for i, c := range conns {
-		if most == 0 {
-			return conns[i:]
-		}
-		if c.sayGoodbye() {
-			most--
-		}
-	}
-	return nil
-}
-
-// drainDelay returns when a client should come back: each after a delay of its own.
-func drainDelay() time.Duration { return max(time.Millisecond, rand.N(time.Second)) }
-
-// sayGoodbye tells a client to come back after a delay.
-func (c *Conn) sayGoodbye() (told bool) {
-	if !c.core.Send(wire.Closing{Reason: reasonDrain, ReconnectAfter: drainDelay()}.Encode()) {
-		return false
-	}
-	return c.core.Close(uint16(drainCode(c.core.TextPing())), drainReason)
-}
-
-// drainCode returns the close code of a drain. Clients without the subprotocol
-// get the code of RFC 6455 that means a restart: some libraries reconnect after
-// it, and take 1001 for a page that the user has left.
-func drainCode(subprotocol bool) CloseCode {
-	if subprotocol {
-		return wire.CloseDrain
-	}
-	return wire.CloseServiceRestart
 }

@@ -151,5 +151,5 @@ func (l *listener) call(body []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	return l.fn(l.service.after, m)
+	return l.fn(l.service.life.cleanup, m)
 }

@@ -1,6 +1,9 @@
 package realtime
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // How many unauthenticated clients a service has at a time, and how many of them
 // from one address: a single client leaves room for others.
@@ -17,21 +20,27 @@ type pendingLimiter struct {
 	from map[string]int // guarded by mu; without zeros
 }
 
-// add counts one more client, or returns why it may not be added.
-func (l *pendingLimiter) add(address string) (full string) {
+// Errors of add. Clients are told their texts.
+var (
+	errPendingFull        = errors.New("too many clients have yet to send their token; try again")
+	errPendingAddressFull = errors.New("too many clients from this address have yet to send their token; try again")
+)
+
+// add counts one more client of an address.
+func (l *pendingLimiter) add(address string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.all >= maxPending:
-		return "too many clients have yet to send their token; try again"
+		return errPendingFull
 	case l.from[address] >= maxPendingOfAddress:
-		return "too many clients from this address have yet to send their token; try again"
+		return errPendingAddressFull
 	case l.from == nil:
 		l.from = map[string]int{}
 	}
 	l.all++
 	l.from[address]++
-	return ""
+	return nil
 }
 
 func (l *pendingLimiter) remove(address string) {

@@ -16,7 +16,7 @@ import (
 // nothing.
 func (c *Conn) refresh(token string) (expires time.Time, ended []string, err error) {
 	e := c.endpoint
-	id, err := e.verify(e.service.ctx, token)
+	id, err := e.verify(e.service.life.callbacks, token)
 	if err == nil {
 		err = e.checkIdentity(id)
 	}

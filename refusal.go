@@ -124,11 +124,14 @@ func limitRefusal(err error) *refusal {
 	return refuse(busy, "full", "this node has as many connections as it may have; try again later").from(err)
 }
 
-// registerRefusal returns the refusal of an admitted client that could not be
-// registered: since it was admitted, a limit was reached or a drain has begun.
+// registerRefusal returns the refusal of a client that passed the checks and could not
+// be registered: a limit is reached, since they were made, or a drain has begun.
 func registerRefusal(err error, subprotocol bool) *refusal {
-	if errors.Is(err, engine.ErrFull) {
+	switch {
+	case errors.Is(err, engine.ErrFull):
 		return limitRefusal(err)
+	case errors.Is(err, errPendingFull), errors.Is(err, errPendingAddressFull):
+		return refuse(busy, "unauthenticated_limit", err.Error())
 	}
 	return drainRefusal(subprotocol)
 }

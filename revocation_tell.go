@@ -52,7 +52,7 @@ func (t *tellings) end(ctx context.Context) {
 // tell makes an order known to all nodes.
 func (s *Service) tell(o revocationOrder) {
 	err := s.telling.begin(func() {
-		ctx, cancel := context.WithTimeout(s.after, tellTime)
+		ctx, cancel := context.WithTimeout(s.life.cleanup, tellTime)
 		defer cancel()
 		_, err := s.publishEnvelope(ctx, o.envelope(Everyone()))
 		s.logUntold(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,28 +32,15 @@ type Service struct {
 	metrics *metrics.Set
 	engine  *engine.Engine
 	node    bus.Node
-	ctx     context.Context // of callbacks; ends when the sockets are closed
-	cancel  context.CancelFunc
-	after   context.Context // of OnClose and listeners, which have work to do after that
-	end     context.CancelFunc
+	life    *lifecycle
 
-	limits atomic.Pointer[Limits]
-
+	limits    atomic.Pointer[Limits]
 	listeners listeners
+	pending   pendingLimiter
 
 	revoked     revocation.List
 	longestLife atomic.Int64 // of all identities that were accepted, in nanoseconds
 	telling     tellings
-
-	draining atomic.Bool     // no new connections; guarded by arrivals for who registers
-	arriving context.Context // ends when draining begins
-	turnAway context.CancelFunc
-	pending  pendingLimiter
-	arrivals sync.RWMutex // held for reading while a connection is registered
-	opening  sync.WaitGroup
-	shutdown atomic.Bool // Shutdown was called
-	ended    chan struct{}
-	endErr   error // written before ended is closed
 }
 
 // New starts a service and joins its bus.
@@ -63,21 +49,16 @@ func New(opts Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{opts: opts, log: opts.Log, ended: make(chan struct{})}
+	s := &Service{opts: opts, log: opts.Log, life: newLifecycle()}
 	s.peers = loglimit.NewKinds(opts.Log)
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.after, s.end = context.WithCancel(context.Background())
-	s.arriving, s.turnAway = context.WithCancel(context.Background())
 	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount, s.revocationCount)
 	s.limits.Store(&opts.Limits)
 	id := bus.NewNodeID()
 	s.engine = engine.New(opts.engine(s.metrics, id))
 	s.listeners.service = s
-	s.node, err = opts.Bus.Join(s.ctx, id, localNode{s})
+	s.node, err = opts.Bus.Join(s.life.callbacks, id, localNode{s})
 	if err != nil {
-		s.cancel()
-		s.end()
-		s.turnAway()
+		s.life.abort()
 		s.engine.Stop()
 		return nil, fmt.Errorf("realtime: join the bus: %w", err)
 	}
@@ -233,7 +214,7 @@ func (s *Service) Collector() prometheus.Collector { return s.metrics }
 
 // Ready reports whether load balancers should send clients here: true until
 // Shutdown is called. The service goes on taking connections for DrainDelay.
-func (s *Service) Ready() bool { return !s.shutdown.Load() }
+func (s *Service) Ready() bool { return !s.life.leaving.Load() }
 
 // ConsistencyCheck holds against each other what the service keeps in more than
 // one place about its connections, and returns an error that names each
