@@ -96,7 +96,7 @@ func (x *index) inspectGroup(s *groupStripe, g *group, counted map[*list]int32) 
 	if s.find(x.sum(k), k) != g {
 		problems = append(problems, fmt.Errorf("%s is not found by its name", g))
 	}
-	if g.lists == nil {
+	if g.lists == nil && !g.kept {
 		problems = append(problems, fmt.Errorf("%s has no members but was kept", g))
 	}
 	for l := g.lists; l != nil; l = l.next {

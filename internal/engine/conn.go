@@ -182,7 +182,7 @@ func (c *Conn) subscribe(topic string, limit int, own bool) (added bool, err err
 		}
 		return false, ErrTopicLimit
 	}
-	c.enter(key{bus.Topic, topic}, 0)
+	c.enter(key{bus.Topic, topic}, 0, nil)
 	c.groups[len(c.groups)-1].own = own
 	c.refused = 0
 	c.shard.engine.subscriptions.Add(1)
@@ -241,7 +241,7 @@ func (c *Conn) SetRoles(roles []string) {
 	}
 	for _, role := range roles {
 		if k := (key{bus.Role, role}); c.at(k) < 0 {
-			c.enter(k, 0)
+			c.enter(k, 0, nil)
 		}
 	}
 }
@@ -300,10 +300,10 @@ func (c *Conn) at(k key) int {
 	return -1
 }
 
-// enter adds the connection to a group, in exchange for so many reserved places. Called
-// under c.mu.
-func (c *Conn) enter(k key, reserved int32) {
-	c.groups = append(c.groups, membership{list: c.shard.engine.index.join(k, c, reserved), pos: notJoined})
+// enter adds the connection to a group, see index.join. Called under c.mu.
+func (c *Conn) enter(k key, reserved int32, replay func() []*message) {
+	l := c.shard.engine.index.join(k, c, reserved, replay)
+	c.groups = append(c.groups, membership{list: l, pos: notJoined})
 }
 
 // leaveTopic takes the connection out of a topic. Called under c.mu.

@@ -169,13 +169,13 @@ func (e *Engine) attach(c *Conn, spec *Spec, caps Caps) {
 		room++
 	}
 	c.groups = make([]membership, 0, room)
-	c.enter(key{route: bus.Everyone}, 0)
-	c.enter(spec.user(), caps.ofUser())
+	c.enter(key{route: bus.Everyone}, 0, nil)
+	c.enter(spec.user(), caps.ofUser(), nil)
 	if spec.Source != "" {
-		c.enter(spec.source(), caps.ofSource())
+		c.enter(spec.source(), caps.ofSource(), nil)
 	}
 	for _, role := range spec.Roles {
-		c.enter(key{bus.Role, role}, 0)
+		c.enter(key{bus.Role, role}, 0, nil)
 	}
 }
 

@@ -283,17 +283,28 @@ func (f *fanout) compressed() []byte {
 	return f.deflated
 }
 
-// join adds a connection to a list.
+// join gives a connection what it is to have before, and adds it to a list.
 func (s *shard) join(t *task) {
 	c, l := t.conn, t.list
 	if c.flags&flagRetired != 0 {
 		return
 	}
 	s.settle(c) // it must not get what was sent to the list before
+	if replay, ok := t.arg.([]*message); ok {
+		s.replay(c, l.group, replay)
+	}
 	if c.joined(l, len(l.members)) {
 		l.members = append(l.members, c.slot)
 	}
 	s.run = nil
+}
+
+// replay writes earlier messages of a group to a connection.
+func (s *shard) replay(c *Conn, g *group, messages []*message) {
+	s.tally.deliveries += len(messages)
+	for _, m := range messages {
+		s.push(c, chunk{c.frameOf(m), g})
+	}
 }
 
 // leave takes a connection out of a list.

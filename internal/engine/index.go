@@ -20,6 +20,7 @@ type key struct {
 type group struct {
 	route bus.Route
 	slow  SlowPolicy
+	kept  bool   // it stays without members; guarded by the stripe
 	sum   uint32 // the key's hash
 	name  string
 	lists *list // one for each shard with members; guarded by the stripe
@@ -77,21 +78,45 @@ func (s *groupStripe) find(sum uint32, k key) *group {
 }
 
 // join counts c into the group, in exchange for so many reserved places, and posts the
-// membership to c's shard.
-func (x *index) join(k key, c *Conn, reserved int32) *list {
+// membership to c's shard. Replay, unless nil, returns messages that c is given ahead of
+// those that are sent to the group from now on. It is called under the stripe's lock, so
+// that nothing is sent between what it has seen and the membership.
+func (x *index) join(k key, c *Conn, reserved int32, replay func() []*message) *list {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := x.group(s, sum, k)
 	l := g.listOf(c.shard)
-	if l.n == 0 && g.count() == 0 {
+	if l.n == 0 && !g.wanted() {
 		x.added(g)
 	}
 	l.n++
 	l.reserved -= reserved
 	s.changes++
-	c.shard.post(task{run: (*shard).join, conn: c, list: l})
+	joined := task{run: (*shard).join, conn: c, list: l}
+	if replay != nil {
+		joined.arg = replay()
+	}
+	c.shard.post(joined)
 	return l
+}
+
+// keep has a group stay in the index, and be of interest, without members; without kept
+// it goes with its last member again.
+func (x *index) keep(k key, kept bool) {
+	s, sum := x.at(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := x.group(s, sum, k)
+	before := g.wanted()
+	g.kept = kept
+	switch after := g.wanted(); {
+	case after && !before:
+		x.added(g)
+	case before && !after:
+		x.removed(g)
+	}
+	s.tidy(g)
 }
 
 // at returns where a group is, or would be.
@@ -140,9 +165,11 @@ func (x *index) release(k key, on *shard) {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.find(sum, k).listOf(on)
+	g := s.find(sum, k)
+	l := g.listOf(on)
 	l.reserved--
-	s.tidy(l)
+	g.tidy(l)
+	s.tidy(g)
 }
 
 // listOf returns the group's list on a shard. Called under the stripe's lock.
@@ -157,32 +184,41 @@ func (g *group) listOf(s *shard) *list {
 }
 
 // leave takes one member off the list's count. A list without members is
-// dropped from the index, a group without lists vanishes; the loop still has
-// the old list for what was sent to it before. With a task, it is posted in order.
+// dropped from the index, a group that is not kept goes with its last list; the loop
+// still has the old list for what was sent to it before. With a task, it is posted in
+// order.
 func (x *index) leave(l *list, then *task) {
-	s := x.stripe(l.group.sum)
+	g := l.group
+	s := x.stripe(g.sum)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.n--
 	s.changes++
-	if l.n == 0 && l.group.count() == 0 {
-		x.removed(l.group)
+	if l.n == 0 && !g.wanted() {
+		x.removed(g)
 	}
-	s.tidy(l)
+	g.tidy(l)
+	s.tidy(g)
 	if then != nil {
 		l.shard.post(*then)
 	}
 }
 
-// tidy drops a list without members, and a group without lists. Called under
-// the stripe's lock.
-func (s *groupStripe) tidy(l *list) {
-	if l.n > 0 || l.reserved > 0 {
-		return
+// wanted reports whether what is sent to the group is needed here. Called under the
+// stripe's lock.
+func (g *group) wanted() bool { return g.kept || g.count() > 0 }
+
+// tidy drops a list without members. Called under the stripe's lock.
+func (g *group) tidy(l *list) {
+	if l.n == 0 && l.reserved == 0 {
+		g.drop(l)
 	}
-	l.group.drop(l)
-	if l.group.lists == nil {
-		s.groups.remove(l.group)
+}
+
+// tidy drops a group without lists, unless it is kept. Called under the stripe's lock.
+func (s *groupStripe) tidy(g *group) {
+	if g.lists == nil && !g.kept {
+		s.groups.remove(g)
 	}
 }
 
@@ -195,17 +231,21 @@ func (g *group) drop(l *list) {
 	}
 }
 
-// send posts a message to every shard with members of the group, under the
-// stripe's lock so that all shards see a group's messages in one order, and
-// returns the number of members.
+// send posts a message to the members of a group, and returns their number.
 func (x *index) send(k key, m *message) (recipients int) {
 	s, sum := x.at(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.find(sum, k)
-	if g == nil {
-		return 0
+	if g := s.find(sum, k); g != nil {
+		recipients = g.post(m)
 	}
+	return recipients
+}
+
+// post posts a message to every shard with members, and returns their number. It is
+// called under the stripe's lock, so that all shards see a group's messages in one
+// order.
+func (g *group) post(m *message) (recipients int) {
 	for l := g.lists; l != nil; l = l.next {
 		recipients += int(l.n)
 		l.shard.post(task{list: l, msg: m})
@@ -237,7 +277,7 @@ func (x *index) lists(k key) (lists []*list) {
 	return lists
 }
 
-// names calls yield with each group of a route and its number of members. No
+// names calls yield with each group of a route that has members, and their number. No
 // lock is held during the call.
 func (x *index) names(route bus.Route, yield func(name string, members int)) {
 	type entry struct {
@@ -250,8 +290,8 @@ func (x *index) names(route bus.Route, yield func(name string, members int)) {
 		entries = entries[:0]
 		s.mu.Lock()
 		s.groups.all(func(g *group) bool {
-			if g.route == route {
-				entries = append(entries, entry{g.name, g.count()})
+			if n := g.count(); g.route == route && n > 0 {
+				entries = append(entries, entry{g.name, n})
 			}
 			return true
 		})
@@ -285,9 +325,6 @@ func (x *index) add(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns.add(c)
-	if x.interest != nil {
-		x.interest.Added(bus.Connection, c.id.String())
-	}
 }
 
 func (x *index) remove(c *Conn) {
@@ -295,9 +332,6 @@ func (x *index) remove(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns.remove(c)
-	if x.interest != nil {
-		x.interest.Removed(bus.Connection, c.id.String())
-	}
 }
 
 func (x *index) find(id ID) *Conn {

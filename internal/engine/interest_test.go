@@ -51,9 +51,6 @@ func (m *interestModel) matches(e *Engine) {
 			}
 		})
 	}
-	for c := range e.All {
-		want[key{bus.Connection, c.ID().String()}] = true
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !maps.Equal(m.present, want) {
