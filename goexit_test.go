@@ -105,7 +105,7 @@ func TestListenerThatExits(t *testing.T) {
 	t.Parallel()
 	svc := newService(t, realtime.Options{})
 	heard := make(chan string, 2)
-	stop, err := svc.Listen("t", func(_ context.Context, m realtime.Message) error {
+	stop, err := svc.OnTopic("t", func(_ context.Context, m realtime.Message) error {
 		heard <- m.Type
 		runtime.Goexit()
 		return nil

@@ -14,16 +14,16 @@ import (
 // listenerQueue is how many messages may wait for one listener.
 const listenerQueue = 4096
 
-// Listen calls fn with every message published to a topic, on this node, once
+// OnTopic calls fn with every message published to a topic, on this node, once
 // each and in order, on a goroutine that exists only while there is something
 // to do. The listener counts as a recipient. An error or a panic of fn is
 // logged and harms no other listener. A listener that falls more than 4,096 messages
 // behind loses the newest ones; they are counted. The message is without the
 // topic, so that it can be sent on. Stop ends the listener, is idempotent, and
 // does not wait for a call that runs.
-func (s *Service) Listen(topic string, fn func(ctx context.Context, m Message) error) (stop func(), err error) {
+func (s *Service) OnTopic(topic string, fn func(ctx context.Context, m Message) error) (stop func(), err error) {
 	if err := wire.CheckTopic(topic); err != nil {
-		return nil, fmt.Errorf("realtime: listen: %w", err)
+		return nil, fmt.Errorf("realtime: on topic: %w", err)
 	}
 	l := &listener{service: s, topic: topic, fn: fn}
 	s.listeners.add(l)

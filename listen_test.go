@@ -15,7 +15,7 @@ import (
 func listen(t *testing.T, svc *realtime.Service, topic string) (heard <-chan realtime.Message, stop func()) {
 	t.Helper()
 	messages := make(chan realtime.Message, 100)
-	stop, err := svc.Listen(topic, func(_ context.Context, m realtime.Message) error { messages <- m; return nil })
+	stop, err := svc.OnTopic(topic, func(_ context.Context, m realtime.Message) error { messages <- m; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestListenerFailures(t *testing.T) {
 		"error": func() error { return errors.New("it returned an error") },
 		"panic": func() error { panic("it panicked too") },
 	} {
-		_, err := svc.Listen("t", func(context.Context, realtime.Message) error { calls <- name; return fail() })
+		_, err := svc.OnTopic("t", func(context.Context, realtime.Message) error { calls <- name; return fail() })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestListenerFallsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		svc := newService(t, realtime.Options{PingInterval: -1})
 		proceed, heard := make(chan struct{}), 0
-		_, err := svc.Listen("t", func(context.Context, realtime.Message) error { <-proceed; heard++; return nil })
+		_, err := svc.OnTopic("t", func(context.Context, realtime.Message) error { <-proceed; heard++; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestListenerForwards(t *testing.T) {
 	s := startOver(t, overTransport, realtime.Options{}, realtime.HandlerOptions{})
 	c := s.dial(t, user("u1"))
 	subscribe(t, s, c, "to")
-	_, err := s.Listen("from", func(ctx context.Context, m realtime.Message) error {
+	_, err := s.OnTopic("from", func(ctx context.Context, m realtime.Message) error {
 		_, err1 := s.PublishToTopic(ctx, "to", m)
 		_, err2 := s.Broadcast(ctx, m)
 		return errors.Join(err1, err2)

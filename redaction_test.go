@@ -138,7 +138,7 @@ func TestNothingSecretShows(t *testing.T) {
 	t.Parallel()
 	w := newWitness(t)
 	good := w.mint("good", user("u1"))
-	stop, err := w.s.Listen("news", func(context.Context, realtime.Message) error { panic("a listener") })
+	stop, err := w.s.OnTopic("news", func(context.Context, realtime.Message) error { panic("a listener") })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func TestTopicNames(t *testing.T) {
 		_, err1 := s.Subscribe(t.Context(), realtime.Connection(c.id), topic)
 		_, err2 := s.Unsubscribe(t.Context(), realtime.Connection(c.id), topic)
 		_, err3 := s.PublishToTopic(t.Context(), topic, realtime.Message{Type: "x"})
-		_, err4 := s.Listen(topic, func(context.Context, realtime.Message) error { return nil })
+		_, err4 := s.OnTopic(topic, func(context.Context, realtime.Message) error { return nil })
 		for _, err := range []error{err1, err2, err3, err4, s.Connection(c.id).Subscribe(topic)} {
 			if valid && err != nil || !valid && !errors.Is(err, realtime.ErrInvalidTopic) {
 				t.Errorf("%.20q: %v, want valid = %v", topic, err, valid)

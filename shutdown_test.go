@@ -280,7 +280,7 @@ func TestShutdownEndsListeners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		svc := newService(t, realtime.Options{})
 		ended := false
-		_, err := svc.Listen("t", func(ctx context.Context, _ realtime.Message) error { <-ctx.Done(); ended = true; return nil })
+		_, err := svc.OnTopic("t", func(ctx context.Context, _ realtime.Message) error { <-ctx.Done(); ended = true; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func FuzzTopicPath(f *testing.F) {
 		if wire.CheckTopic(heard) != nil || wire.CheckTopic(sent) != nil || sent == "/" {
 			return
 		}
-		stop, err := s.Listen(heard, func(context.Context, realtime.Message) error { return nil })
+		stop, err := s.OnTopic(heard, func(context.Context, realtime.Message) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,7 +62,7 @@ func TestPanickingCallbacks(t *testing.T) {
 	const rounds = 50
 	n := start(t, realtime.Options{Verifier: brittle{}}, panicking())
 	var calls atomic.Int64
-	stop, err := n.Listen("t", func(context.Context, realtime.Message) error {
+	stop, err := n.OnTopic("t", func(context.Context, realtime.Message) error {
 		calls.Add(1)
 		panic("in a listener")
 	})
