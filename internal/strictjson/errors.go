@@ -44,8 +44,11 @@ const (
 	tooDeep    = "deeper than 10000 levels"
 )
 
-// fail notes that the text is broken at i, and returns -1.
+// fail notes that the text is broken at i, unless i is -1, and returns -1.
 func (r *Reader) fail(i int, where string) int {
+	if i < 0 {
+		return i
+	}
 	text := "unexpected end of JSON input"
 	if i < len(r.data) {
 		c, _ := utf8.DecodeRune(r.data[i:])
@@ -53,15 +56,6 @@ func (r *Reader) fail(i int, where string) int {
 	}
 	r.syntax = &SyntaxError{Offset: i, text: text}
 	return -1
-}
-
-// failNumber is fail where digits must stand: behind a sign, or nowhere, since no
-// value begins so.
-func (r *Reader) failNumber(start, i int) int {
-	if i > start {
-		return r.fail(i, inNumber)
-	}
-	return r.fail(i, noValue)
 }
 
 // failEscape finds the first byte of an escape that is wrong.

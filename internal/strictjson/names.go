@@ -3,172 +3,134 @@ package strictjson
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 )
-
-// few names of an object are compared one by one, more through the table.
-const few = 32
 
 // keptNames is how many names' memory is kept for the next Reader: enough for a
 // message of 64 KiB that holds nothing else.
 const keptNames = 16 << 10
 
-// object is one that is open.
-type object struct {
-	first  int    // the index of its first name in Reader.names
-	serial uint32 // 0: it has no names in the table
-	marks  uint64 // a bit for each mark of a name
-}
+const minSlots = 256
 
-// name is where a name stands: in the text, or, with an end below zero, in
-// Reader.unescaped.
+// The keys are the process's own, so that names that collide cannot be chosen from
+// outside.
+var (
+	seed = maphash.MakeSeed()
+	keys = [2]uint64{maphash.String(seed, "name"), maphash.String(seed, "object")}
+)
+
+// name is where a name of an open object stands: in the text, or, with an end below
+// zero, in Reader.unescaped.
 type name struct {
 	start, end int
-	mark       uint64 // equal for names that are equal, and for few others
+	hash       uint64 // equal for equal names
+	slot       uint32 // where in Reader.slots its index is
 }
 
-func (r *Reader) nameAt(at name) []byte {
-	if at.end < 0 {
-		return r.unescaped[at.start:^at.end:^at.end]
+func (r *Reader) nameAt(n name) []byte {
+	if n.end < 0 {
+		return r.unescaped[n.start:^n.end:^n.end]
 	}
-	return r.data[at.start:at.end:at.end]
+	return r.data[n.start:n.end:n.end]
 }
 
-// unescape is take for the name between start and end, which has escapes.
-func (r *Reader) unescape(start, end int) {
-	at := name{start: len(r.unescaped)}
+// addEscapedName is addName for the name between start and end, which has escapes.
+func (r *Reader) addEscapedName(start, end int) {
+	n := name{start: len(r.unescaped)}
 	r.unescaped = appendUnescaped(r.unescaped, r.data[start:end])
-	at.mark = mark(r.unescaped, at.start, len(r.unescaped))
-	at.end = ^len(r.unescaped)
-	r.take(at)
+	n.end, n.hash = ^len(r.unescaped), hashName(r.unescaped[n.start:])
+	r.addName(n)
 }
 
-// take adds a name to the innermost object, and notes when it was there.
-func (r *Reader) take(at name) {
-	o := &r.objects[len(r.objects)-1]
-	count := len(r.names) - o.first
-	r.names = append(r.names, at)
-	bit := uint64(1) << (at.mark * mixer >> 58)
+// addName adds a name to the innermost object, and notes if it has that name.
+func (r *Reader) addName(n name) {
+	first, index := r.objects[len(r.objects)-1], len(r.names)
+	r.names = append(r.names, n)
+	if index > first {
+		r.insert(first, index)
+	}
+}
+
+// insert puts the index of a name into the table, or notes that the object whose
+// names begin at first has that name already.
+//
+// The table has open addressing, and nothing is ever removed from it. A slot is in
+// use only if it holds the index of an earlier name whose field slot agrees. Any
+// other content is left over from objects that have ended, or from another text.
+// Names end in the reverse order of their insertion. So no slot that insert passed
+// over on its way to a free one becomes free before the name in the latter ends.
+func (r *Reader) insert(first, index int) {
 	switch {
-	case count >= few:
-		if !r.addToTable(o) {
-			r.repeat(at)
+	case len(r.slots) < 2*len(r.names):
+		r.growSlots(index)
+	case index == first+1:
+		r.insert(first, first) // the only name of an object needs no slot
+	}
+	names, slots := r.names, r.slots
+	n := &names[index]
+	high, low := bits.Mul64(n.hash^keys[0], keys[1]^uint64(first)) // other objects may have the same name
+	for slot := high ^ low; ; slot++ {
+		slot &= uint64(len(slots) - 1)
+		other := int(slots[slot])
+		if other >= index || names[other].slot != uint32(slot) {
+			slots[slot], n.slot = uint32(index), uint32(slot)
+			return
 		}
-	case o.marks&bit == 0:
-		o.marks |= bit
-	case r.among(r.names[o.first:len(r.names)-1], at):
-		r.repeat(at)
+		if other >= first && names[other].hash == n.hash && r.repeats(n, &names[other]) {
+			return
+		}
 	}
 }
 
-func (r *Reader) among(others []name, at name) bool {
-	for _, other := range others {
-		if other.mark == at.mark && bytes.Equal(r.nameAt(other), r.nameAt(at)) {
-			return true
-		}
+// repeats reports whether two names with the same hash are equal, and notes it.
+func (r *Reader) repeats(n, other *name) bool {
+	text := r.nameAt(*n)
+	if !bytes.Equal(text, r.nameAt(*other)) {
+		return false
 	}
-	return false
-}
-
-func (r *Reader) repeat(at name) {
 	if r.repeated == nil {
-		r.repeated = &RepeatedError{Name: string(r.nameAt(at))}
+		r.repeated = &RepeatedError{Name: string(text)}
 	}
-}
-
-// addToTable adds the last of the names to the table, and all of its object when
-// it is the first of many. It returns false where the object has that name already.
-func (r *Reader) addToTable(o *object) bool {
-	last := len(r.names) - 1
-	if o.serial == 0 {
-		o.serial = r.table.newSerial()
-		for i := o.first; i < last; i++ {
-			r.insert(o, i)
-		}
-	}
-	return r.insert(o, last)
-}
-
-// insert puts the name with an index into the table, unless one of its object that
-// stands before it is equal.
-func (r *Reader) insert(o *object, index int) bool {
-	if r.table.full() {
-		r.rebuild(index)
-	}
-	text := r.nameAt(r.names[index])
-	at, tag := r.table.start(text, r.names[index].mark, o.serial)
-	for ; r.table.tags[at] != 0; at = r.table.following(at) {
-		if r.table.tags[at] != tag {
-			continue
-		}
-		other := int(r.table.indices[at])
-		if other >= o.first && other < index && bytes.Equal(r.nameAt(r.names[other]), text) {
-			return false
-		}
-	}
-	r.table.set(at, tag, index)
 	return true
 }
 
-// rebuild makes a table of the names of open objects alone that were in it, which
-// are those before end.
-func (r *Reader) rebuild(end int) {
-	live := 0
-	for _, o := range r.objects {
-		if o.serial != 0 {
-			live = end - o.first
-			break
-		}
+// growSlots makes a larger table and inserts the names before end.
+func (r *Reader) growSlots(end int) {
+	size := minSlots
+	for size < 4*len(r.names) {
+		size *= 2
 	}
-	r.table.renew(live)
-	for i := range r.objects {
-		o := &r.objects[i]
-		if o.serial == 0 {
-			continue
-		}
+	r.slots = make([]uint32, size)
+	for i, first := range r.objects {
 		behind := end
 		if i+1 < len(r.objects) {
-			behind = min(end, r.objects[i+1].first)
+			behind = r.objects[i+1]
 		}
-		for index := o.first; index < behind; index++ {
-			r.insert(o, index)
+		for index := first; index < behind; index++ {
+			r.insert(first, index)
 		}
 	}
 }
 
-const mixer = 0x9E3779B97F4A7C15 // odd; its bits are spread
-
-// shortSize is the length of the longest name whose mark is all of it.
-const shortSize = 7
-
-// shortName reads a plain name of up to 7 bytes that begins at start; it returns
-// where the name ends, and its mark, or zero.
-func shortName(data []byte, start int) (end int, packed uint64) {
-	if start+8 > len(data) {
-		return 0, 0
+// hashName returns the hash of a name; a name of up to 8 bytes is its own.
+func hashName(text []byte) (hash uint64) {
+	if len(text) > 8 {
+		return maphash.Bytes(seed, text)
 	}
-	x := binary.LittleEndian.Uint64(data[start:])
-	size := bits.TrailingZeros64(notPlain(x)) / 8
-	if size == 8 || data[start+size] != '"' {
-		return 0, 0
+	for i, c := range text {
+		hash |= uint64(c) << (8 * i)
 	}
-	return start + size, x&(1<<(8*size)-1) | uint64(size)<<56
+	return hash
 }
 
-// mark packs what tells most names apart of the name between start and end: all
-// of a short one.
-func mark(data []byte, start, end int) uint64 {
-	size := end - start
-	if size > shortSize {
-		head, tail := binary.LittleEndian.Uint64(data[start:]), binary.LittleEndian.Uint64(data[end-8:])
-		return head*mixer ^ tail ^ uint64(size)<<56
+// shortName returns how many of the eight bytes at i are plain, and the hash of the
+// name that they are if the next one is a quote.
+func shortName(data []byte, i int) (size int, hash uint64) {
+	if i+8 > len(data) {
+		return 0, 0
 	}
-	if start+8 <= len(data) {
-		return binary.LittleEndian.Uint64(data[start:])&(1<<(8*size)-1) | uint64(size)<<56
-	}
-	packed := uint64(size) << 56
-	for i := range size {
-		packed |= uint64(data[start+i]) << (8 * i)
-	}
-	return packed
+	x := binary.LittleEndian.Uint64(data[i:])
+	found := notPlain(x)
+	return bits.TrailingZeros64(found) / 8, x & (found&-found>>7 - 1)
 }

@@ -30,10 +30,10 @@ type Reader struct {
 	name  []byte
 
 	open      []byte   // the brackets that opened what is open
-	objects   []object // those that are open
-	names     []name   // of all objects that are open, the innermost object's last
-	unescaped []byte   // what names with escapes say
-	table     table
+	objects   []int    // for each open object the index of its first name
+	names     []name   // of all open objects, the innermost object's last
+	slots     []uint32 // a hash table of indices of names, see insert
+	unescaped []byte   // the names with escapes, without them
 
 	syntax   error // the grammar is broken; nothing more is read
 	repeated error // the first name that an object has twice
@@ -63,9 +63,14 @@ func (r *Reader) enter(bracket byte) bool {
 		return false
 	}
 	r.at = skipSpace(r.data, r.at)
-	if r.at == len(r.data) || r.data[r.at] != bracket || !r.push(bracket, r.at) {
+	if r.at == len(r.data) || r.data[r.at] != bracket {
 		return false
 	}
+	if len(r.open) == maxDepth {
+		r.fail(r.at, tooDeep)
+		return false
+	}
+	r.push(bracket)
 	r.at++
 	r.ready, r.first = false, true
 	return true
@@ -82,7 +87,7 @@ func (r *Reader) More() bool {
 	first := r.first
 	r.first = false
 	switch {
-	case r.at < len(r.data) && r.data[r.at] == r.closing():
+	case r.at < len(r.data) && r.data[r.at] == closing(r.innermost()):
 		r.pop()
 		r.at++
 		return false
@@ -99,7 +104,7 @@ func (r *Reader) More() bool {
 
 // readName reads a member's name and colon; an element has neither.
 func (r *Reader) readName() bool {
-	if r.inArray() {
+	if r.innermost() == '[' {
 		return true
 	}
 	before := r.lone
@@ -180,11 +185,11 @@ func (r *Reader) err() error {
 
 // release keeps the Reader's memory for the next NewReader.
 func (r *Reader) release() {
-	names := r.names[:0]
-	if cap(names) > keptNames {
-		names = nil
+	kept := Reader{open: r.open[:0], objects: r.objects[:0]}
+	if cap(r.names) <= keptNames {
+		kept.names, kept.slots = r.names[:0], r.slots
 	}
-	*r = Reader{open: r.open[:0], objects: r.objects[:0], names: names, table: r.table.reset()}
+	*r = kept
 	readers.Put(r)
 }
 

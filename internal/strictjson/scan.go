@@ -12,56 +12,71 @@ import (
 // value reads the value at i.
 func (r *Reader) value(i int) int {
 	data, outer := r.data, len(r.open)
-	array := false // the innermost container that was entered here
+	inner := byte(0) // the bracket of the innermost container that was entered here
 	for {
-		if i < len(data) && data[i] <= ' ' {
-			i = skipSpace(data, i)
-		}
-		if i >= len(data) {
+		if uint(i) >= uint(len(data)) {
 			return r.fail(i, noValue)
 		}
 		switch data[i] {
+		case ' ', '\n', '\t', '\r':
+			i = skipSpace(data, i)
+			continue
 		case '"':
 			i = r.str(i)
+		case '0':
+			i = r.fraction(i + 1) // a digit behind it belongs to nothing
+		case '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			i = r.fraction(digits(data, i+1))
 		case '{', '[':
 			var empty bool
 			if i, empty = r.into(i); !empty {
-				if i < 0 {
-					return -1
-				}
-				array = r.inArray()
+				inner = r.innermost()
 				continue
 			}
-		case 't', 'f', 'n':
-			i = r.literal(i)
 		default:
-			i = r.number(i)
+			i = r.otherValue(i)
 		}
-		if i < 0 {
-			return -1
-		}
-		if array && i < len(data) && data[i] == ',' {
+		switch {
+		case inner == 0 || uint(i) >= uint(len(data)) || data[i] != ',':
+			if i = r.next(i, outer); i < 0 || len(r.open) == outer {
+				return i
+			}
+			inner = r.innermost()
+		case inner == '{':
+			i = r.member(i + 1)
+		default:
 			i++
-			continue
 		}
-		if i = r.next(i, outer); i < 0 || len(r.open) == outer {
-			return i
-		}
-		array = r.inArray()
 	}
+}
+
+// otherValue reads true, false, null or a negative number.
+func (r *Reader) otherValue(i int) int {
+	switch r.data[i] {
+	case 't':
+		return r.literal(i, "true")
+	case 'f':
+		return r.literal(i, "false")
+	case 'n':
+		return r.literal(i, "null")
+	case '-':
+		return r.negative(i + 1)
+	}
+	return r.fail(i, noValue)
 }
 
 // into enters an object or array at i, as far as its first value, or past it
 // when it is empty.
 func (r *Reader) into(i int) (behind int, empty bool) {
 	bracket := r.data[i]
-	if !r.push(bracket, i) {
-		return -1, false
+	if len(r.open) == maxDepth {
+		return r.fail(i, tooDeep), true
 	}
+	r.push(bracket)
 	if i++; i < len(r.data) && r.data[i] <= ' ' {
 		i = skipSpace(r.data, i)
 	}
-	if i < len(r.data) && r.data[i] == bracket+2 {
+	if i < len(r.data) && r.data[i] == closing(bracket) {
 		r.pop()
 		return i + 1, true
 	}
@@ -75,24 +90,21 @@ func (r *Reader) into(i int) (behind int, empty bool) {
 // between them, but not further than outer.
 func (r *Reader) next(i, outer int) int {
 	data := r.data
-	for len(r.open) > outer {
+	for i >= 0 && len(r.open) > outer {
 		if i < len(data) && data[i] <= ' ' {
 			i = skipSpace(data, i)
 		}
-		if i >= len(data) {
-			return r.fail(i, afterValue)
-		}
-		array := r.inArray()
-		switch c := data[i]; {
-		case c == ',' && array:
-			return i + 1
-		case c == ',':
-			return r.member(i + 1)
-		case c == ']' && array, c == '}' && !array:
+		inner := r.innermost()
+		switch {
+		case i < len(data) && data[i] == closing(inner):
 			r.pop()
 			i++
-		default:
+		case i == len(data) || data[i] != ',':
 			return r.fail(i, afterValue)
+		case inner == '{':
+			return r.member(i + 1)
+		default:
+			return i + 1
 		}
 	}
 	return i
@@ -101,23 +113,22 @@ func (r *Reader) next(i, outer int) int {
 // member reads a name and the colon behind it.
 func (r *Reader) member(i int) int {
 	data := r.data
-	if i < len(data) && data[i] <= ' ' {
-		i = skipSpace(data, i)
-	}
 	if i >= len(data) || data[i] != '"' {
-		return r.fail(i, noName)
+		if i = skipSpace(data, i); i >= len(data) || data[i] != '"' {
+			return r.fail(i, noName)
+		}
 	}
-	if end, packed := shortName(data, i+1); end > 0 {
-		r.take(name{start: i + 1, end: end, mark: packed})
+	size, hash := shortName(data, i+1)
+	if end := i + 1 + size; end < len(data) && data[end] == '"' {
+		r.addName(name{start: i + 1, end: end, hash: hash})
 		i = end + 1
 	} else if i = r.longName(i); i < 0 {
 		return -1
 	}
-	if i < len(data) && data[i] <= ' ' {
-		i = skipSpace(data, i)
-	}
 	if i >= len(data) || data[i] != ':' {
-		return r.fail(i, noColon)
+		if i = skipSpace(data, i); i >= len(data) || data[i] != ':' {
+			return r.fail(i, noColon)
+		}
 	}
 	return i + 1
 }
@@ -127,11 +138,11 @@ func (r *Reader) longName(i int) int {
 	start := i + 1
 	end := plain(r.data, start)
 	if end < len(r.data) && r.data[end] == '"' {
-		r.take(name{start: start, end: end, mark: mark(r.data, start, end)})
+		r.addName(name{start: start, end: end, hash: hashName(r.data[start:end])})
 		return end + 1
 	}
 	if i = r.strFrom(i, end); i >= 0 {
-		r.unescape(start, i-1)
+		r.addEscapedName(start, i-1)
 	}
 	return i
 }
@@ -202,31 +213,22 @@ func (r *Reader) escape(i int) int {
 	return behind
 }
 
-// number reads a number, or finds that no value begins here.
-func (r *Reader) number(i int) int {
-	data := r.data
-	start := i
-	if data[i] == '-' {
-		i++
-	}
+// negative reads what follows the sign of a number.
+func (r *Reader) negative(i int) int {
 	whole := i
-	if i = digits(data, i); i == whole {
-		return r.failNumber(start, i)
+	if i = digits(r.data, i); i == whole {
+		return r.fail(i, inNumber)
 	}
-	if data[whole] == '0' {
-		i = whole + 1 // a digit behind it belongs to nothing
+	if r.data[whole] == '0' {
+		i = whole + 1
 	}
-	if i < len(data) && (data[i] == '.' || data[i]|0x20 == 'e') {
-		return r.fraction(i)
-	}
-	return i
+	return r.fraction(i)
 }
 
-// fraction reads what follows the digits of a number: a fraction, an exponent, or
-// both.
+// fraction reads the fraction and the exponent of a number, if it has them.
 func (r *Reader) fraction(i int) int {
 	data := r.data
-	if data[i] == '.' {
+	if i < len(data) && data[i] == '.' {
 		first := i + 1
 		if i = digits(data, first); i == first {
 			return r.fail(i, inNumber)
@@ -252,14 +254,7 @@ func digits(data []byte, i int) int {
 	return i
 }
 
-func (r *Reader) literal(i int) int {
-	word := "null"
-	switch r.data[i] {
-	case 't':
-		word = "true"
-	case 'f':
-		word = "false"
-	}
+func (r *Reader) literal(i int, word string) int {
 	for k := range len(word) {
 		if i+k == len(r.data) || r.data[i+k] != word[k] {
 			return r.fail(i+k, inLiteral)
@@ -275,31 +270,26 @@ func skipSpace(data []byte, i int) int {
 	return i
 }
 
-// push opens an object or array whose bracket stands at i.
-func (r *Reader) push(bracket byte, i int) bool {
-	if len(r.open) == maxDepth {
-		r.fail(i, tooDeep)
-		return false
-	}
+// push opens an object or array.
+func (r *Reader) push(bracket byte) {
 	r.open = append(r.open, bracket)
 	if bracket == '{' {
-		r.objects = append(r.objects, object{first: len(r.names)})
+		r.objects = append(r.objects, len(r.names))
 	}
-	return true
 }
 
 func (r *Reader) pop() {
-	if !r.inArray() {
+	if r.innermost() == '{' {
 		last := len(r.objects) - 1
-		r.names = r.names[:r.objects[last].first]
+		r.names = r.names[:r.objects[last]]
 		r.objects = r.objects[:last]
 	}
 	r.open = r.open[:len(r.open)-1]
 }
 
-// inArray reports whether what was opened last is an array.
-func (r *Reader) inArray() bool { return r.open[len(r.open)-1] == '[' }
+// innermost returns the bracket that opened what was opened last.
+func (r *Reader) innermost() byte { return r.open[len(r.open)-1] }
 
-// closing returns the bracket that closes it: each stands two behind the one that
-// opens.
-func (r *Reader) closing() byte { return r.open[len(r.open)-1] + 2 }
+// closing returns the bracket that closes what a bracket opens: in ASCII it stands
+// two behind it.
+func closing(bracket byte) byte { return bracket + 2 }

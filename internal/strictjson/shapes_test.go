@@ -38,6 +38,8 @@ func letters(first, last rune) string {
 // shapes are texts of 64 KiB that are hard in different ways; they have no escapes.
 var shapes = map[string][]byte{
 	"deep objects":       []byte(strings.Repeat(`{"a":`, 9_999) + strings.Repeat(`{"a":1`, 1) + strings.Repeat("}", 10_000)),
+	"deep pairs":         []byte(strings.Repeat(`{"a":0,"b":`, 6_000) + "0" + strings.Repeat("}", 6_000)),
+	"deep, then a pair":  []byte(strings.Repeat(`{"a":`, 9_999) + `{"a":0,"b":1}` + strings.Repeat("}", 9_999)),
 	"deep arrays":        []byte("[" + strings.TrimSuffix(strings.Repeat(strings.Repeat("[", 5_000)+strings.Repeat("]", 5_000)+",", 6), ",") + "]"),
 	"small objects":      series("[", "]", `{"id":#,"name":"order #","total":#.5,"open":true,"tags":["a","b"]}`),
 	"objects of 16":      series("[", "]", `{"a":0,"b":1,"c":2,"d":3,"e":4,"f":5,"g":6,"h":7,"i":8,"j":9,"k":0,"l":1,"m":2,"n":3,"o":4,"p":5}`),
@@ -56,17 +58,13 @@ var shapes = map[string][]byte{
 	"space":              series("[", "]", "\n        #"),
 }
 
-// A text of any shape is checked as fast as encoding/json finds out whether it is
-// valid, which looks for neither names nor UTF-8. Where an object has thousands of
-// short names it may take half as long again.
+// A text of any shape is checked faster than by json.Valid, which looks for neither
+// repeated names nor UTF-8.
 func TestCheckIsAsFastAsValid(t *testing.T) {
 	skipUnderRace(t)
 	for name, text := range shapes {
 		const rounds = 8
-		limit, ratio := 1.0, 0.0
-		if strings.HasPrefix(name, "many") {
-			limit = 1.5
-		}
+		ratio := 0.0
 		for range 20 { // rounds of a busy machine may be slow
 			ours := best(rounds, func() {
 				if err := strictjson.Check(text); err != nil {
@@ -74,12 +72,12 @@ func TestCheckIsAsFastAsValid(t *testing.T) {
 				}
 			})
 			theirs := best(rounds, func() { json.Valid(text) })
-			if ratio = float64(ours) / float64(theirs); ratio <= limit {
+			if ratio = float64(ours) / float64(theirs); ratio <= 1 {
 				break
 			}
 		}
-		if ratio > limit {
-			t.Errorf("%s: it takes %.2f times as long as json.Valid, want at most %.1f", name, ratio, limit)
+		if ratio > 1 {
+			t.Errorf("%s: it takes %.2f times as long as json.Valid", name, ratio)
 		}
 	}
 }
@@ -160,6 +158,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))
+			_ = strictjson.Check(text) // leaves a Reader with memory in the pool
 			for b.Loop() {
 				if err := strictjson.Check(text); err != nil {
 					b.Fatal(err)
