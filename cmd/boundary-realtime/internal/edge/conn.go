@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -120,15 +121,14 @@ func (c *conn) count() {
 	switch {
 	case phase == inHand:
 	case c.header.Load() >= int64(l.opts.HeaderSize): // net/http reads no more, and answers 431
-		l.opts.Figures.refused(headerTooLarge)
-		l.headerLog.Warn("a request was refused with 431: its header is longer than header_size allows",
-			"address", c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
+		l.report(slog.LevelWarn, headerTooLarge,
+			"a request was refused with 431: its header is longer than header_size allows",
+			c.RemoteAddr().String(), "header_size", l.opts.HeaderSize)
 	case phase != between && time.Since(c.accepted) >= l.opts.HeaderTimeout: // net/http answers 400 to a part of a line
 		l.opts.Figures.openingTimeouts.Inc()
 	case c.alone.Load():
-		l.opts.Figures.refused(malformedRequest)
-		l.malformedLog.Info("a malformed request was refused with 400, 417, 501 or 505",
-			"address", c.RemoteAddr().String())
+		l.report(slog.LevelInfo, malformedRequest,
+			"a malformed request was refused with 400, 417, 501 or 505", c.RemoteAddr().String())
 	}
 }
 
@@ -143,9 +143,8 @@ func (c *conn) reset() {
 // resetUnread is reset for a client that took too long.
 func (c *conn) resetUnread() {
 	c.reset()
-	c.listener.opts.Figures.refused(unreadAnswer)
-	c.listener.unreadLog.Info("a connection was cut: its client does not read what it is answered",
-		"address", c.RemoteAddr().String())
+	c.listener.report(slog.LevelInfo, unreadAnswer,
+		"a connection was cut: its client does not read what it is answered", c.RemoteAddr().String())
 }
 
 // Bare returns the connection that was accepted. It can be polled in place of

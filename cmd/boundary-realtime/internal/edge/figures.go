@@ -40,5 +40,3 @@ func NewFigures() *Figures {
 func (f *Figures) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{f.openingTimeouts, f.refusals}
 }
-
-func (f *Figures) refused(reason string) { f.refusals.WithLabelValues(reason).Inc() }

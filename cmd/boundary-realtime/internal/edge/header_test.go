@@ -47,7 +47,7 @@ func TestHeaderTooLarge(t *testing.T) {
 					}
 				}
 				if test.counted > 0 {
-					line := r.line(t, "header is longer")
+					line := r.line(t, "reason=header_too_large")
 					if !strings.Contains(line, "address="+c.LocalAddr().String()) || !strings.Contains(line, "header_size=16384") {
 						t.Errorf("the line is %q", line)
 					}

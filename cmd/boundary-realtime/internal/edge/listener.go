@@ -36,19 +36,21 @@ type Options struct {
 // Listener accepts connections and bounds what their clients can hold.
 type Listener struct {
 	net.Listener
-	opts Options // static
-
-	// Limited in rate, each on its own.
-	headerLog, malformedLog, http2Log, unreadLog, proxyLog, peerLog *slog.Logger
+	opts Options         // static
+	log  *loglimit.Kinds // static; by the reason of a refusal
 }
 
 // NewListener wraps a listener.
 func NewListener(inner net.Listener, opts Options) *Listener {
-	return &Listener{
-		Listener: inner, opts: opts,
-		headerLog: loglimit.New(opts.Log), malformedLog: loglimit.New(opts.Log), http2Log: loglimit.New(opts.Log),
-		unreadLog: loglimit.New(opts.Log), proxyLog: loglimit.New(opts.Log), peerLog: loglimit.New(opts.Log),
-	}
+	return &Listener{Listener: inner, opts: opts, log: loglimit.NewKinds(opts.Log)}
+}
+
+// report counts and logs a refused request or connection. The reason is one of
+// those of Figures.
+func (l *Listener) report(level slog.Level, reason, text, address string, attrs ...any) {
+	l.opts.Figures.refusals.WithLabelValues(reason).Inc()
+	attrs = append([]any{"reason", reason, "address", address}, attrs...)
+	l.log.Of(reason).Log(context.Background(), level, text, attrs...)
 }
 
 // Accept waits for the next connection of a peer that may come.
@@ -62,9 +64,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return l.watch(accepted), nil
 		}
 		_ = accepted.Close()
-		l.opts.Figures.refused(untrustedPeer)
-		l.peerLog.Warn("a connection was refused: proxy_protocol is on, and the peer is not in trusted_proxies",
-			"address", accepted.RemoteAddr().String())
+		l.report(slog.LevelWarn, untrustedPeer,
+			"a connection was refused: proxy_protocol is on, and the peer is not in trusted_proxies",
+			accepted.RemoteAddr().String())
 	}
 }
 
@@ -102,9 +104,9 @@ func (l *Listener) Watch(s *http.Server) {
 
 // refuseHTTP2 answers a client that speaks HTTP/2 without TLS, and ends its connection.
 func (l *Listener) refuseHTTP2(w http.ResponseWriter, r *http.Request) {
-	l.opts.Figures.refused(http2Preface)
-	l.http2Log.Info("a request was refused with 505: it came as HTTP/2 without TLS; let the client or proxy speak HTTP/1.1 to this server",
-		"address", r.RemoteAddr)
+	l.report(slog.LevelInfo, http2Preface,
+		"a request was refused with 505: it came as HTTP/2 without TLS; let the client or proxy speak HTTP/1.1 to this server",
+		r.RemoteAddr)
 	w.Header().Set("Connection", "close")
 	http.Error(w, "this server speaks HTTP/1.1: connect without HTTP/2 (a proxy in between must speak HTTP/1.1 to this server)",
 		http.StatusHTTPVersionNotSupported)

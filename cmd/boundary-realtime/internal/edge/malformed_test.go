@@ -42,7 +42,7 @@ func TestMalformedRequests(t *testing.T) {
 					}
 					_, _ = io.Copy(io.Discard, c)
 					if test.counted > 0 {
-						r.line(t, "a malformed request was refused with 400, 417, 501 or 505 address="+c.LocalAddr().String())
+						r.line(t, "reason=malformed_request address="+c.LocalAddr().String())
 					}
 					if n := r.total(t, "realtime_http_refusals_total", ""); n != test.counted {
 						t.Errorf("%v were counted, want %v", n, test.counted)
@@ -73,7 +73,7 @@ func TestHTTP2InTheClear(t *testing.T) {
 		if text := string(answer); err != nil || !strings.HasPrefix(text, "HTTP/1.1 505 ") || !strings.Contains(text, "HTTP/2") || strings.Count(text, "\r\n\r\n") != 1 {
 			t.Errorf("the answer is %q (%v)", text, err)
 		}
-		r.line(t, "HTTP/2 without TLS")
+		r.line(t, "reason=http2")
 		if n, all := r.total(t, "realtime_http_refusals_total", "http2"), r.total(t, "realtime_http_refusals_total", ""); n != 1 || all != 1 {
 			t.Errorf("%v were counted, %v in all, want 1", n, all)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -62,9 +63,9 @@ func (c *conn) refuseProxy(err error) {
 	if errors.Is(err, errNoByte) {
 		return // such as a balancer's check that the port is open
 	}
-	c.listener.opts.Figures.refused(proxyHeader)
-	c.listener.proxyLog.Warn("a connection was refused: proxy_protocol is on, and it does not begin with a PROXY header",
-		"address", c.Conn.RemoteAddr().String(), "error", err)
+	c.listener.report(slog.LevelWarn, proxyHeader,
+		"a connection was refused: proxy_protocol is on, and it does not begin with a PROXY header",
+		c.Conn.RemoteAddr().String(), "error", err)
 }
 
 // errNoByte says that a connection was closed before its first byte.

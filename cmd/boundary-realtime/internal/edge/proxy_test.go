@@ -133,7 +133,7 @@ func TestRefusedProxyHeaders(t *testing.T) {
 			if got, _ := io.ReadAll(conn); len(got) > 0 { // the connection may be reset
 				t.Errorf("the answer is %q", got)
 			}
-			r.line(t, "does not begin with a PROXY header address="+conn.LocalAddr().String())
+			r.line(t, "reason=proxy_header address="+conn.LocalAddr().String())
 			if n := r.total(t, "realtime_http_refusals_total", "proxy_header"); n != 1 {
 				t.Errorf("%v were counted, want 1", n)
 			}
@@ -188,7 +188,7 @@ func TestUntrustedPeer(t *testing.T) {
 	if got, _ := io.ReadAll(conn); len(got) > 0 { // the connection may be reset
 		t.Errorf("the answer is %q", got)
 	}
-	r.line(t, "not in trusted_proxies address="+conn.LocalAddr().String())
+	r.line(t, "reason=untrusted_peer address="+conn.LocalAddr().String())
 	if n := r.total(t, "realtime_http_refusals_total", "untrusted_peer"); n != 1 {
 		t.Errorf("%v were counted, want 1", n)
 	}

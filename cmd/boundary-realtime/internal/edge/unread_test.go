@@ -37,7 +37,7 @@ func TestUnreadAnswers(t *testing.T) {
 				client := in.dial()
 				begin := time.Now()
 				go func() { _, _ = io.WriteString(client, request) }()
-				r.line(t, "does not read")
+				r.line(t, "reason=unread_answer")
 				if after := time.Since(begin); after < 15*time.Second || after > 31*time.Second {
 					t.Errorf("cut after %v, want 15 s to 30 s", after)
 				}
@@ -120,7 +120,7 @@ func TestUnreadAnswersInTheKernel(t *testing.T) {
 					}
 				}()
 			}
-			r.line(t, "does not read")
+			r.line(t, "reason=unread_answer")
 			close(ended)
 			if _, err := io.Copy(io.Discard, client); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("the connection ended with %v, want that it is reset", err)
