@@ -37,6 +37,7 @@ const (
 	ReasonPermissions    Reason = "permissions"     // ErrMissingPermissions
 	ReasonRole           Reason = "role"            // ErrMissingRole
 	ReasonTwoCredentials Reason = "two_credentials" // ErrTwoCredentials
+	ReasonInvalidQuery   Reason = "invalid_query"   // ErrInvalidQuery
 	ReasonUnavailable    Reason = "unavailable"     // ErrUnavailable
 	ReasonCanceled       Reason = "canceled"        // the context ended first
 	ReasonOther          Reason = "other"           // anything else
@@ -52,6 +53,9 @@ var (
 	// ErrTwoCredentials says that a request carries more than one token.
 	ErrTwoCredentials = errors.New("more than one credential: send the token once, " +
 		"as query parameter, as Authorization header or as subprotocol entry")
+	// ErrInvalidQuery says that the query of a request, which may carry the token, cannot
+	// be read.
+	ErrInvalidQuery = errors.New("the query is not URL-encoded (RFC 3986, section 3.4)")
 )
 
 // What Requirements.Check answers. ErrExpired matches ErrUnauthorized too, the
@@ -132,6 +136,8 @@ func ReasonOf(err error) Reason {
 		return ReasonRole
 	case errors.Is(err, ErrTwoCredentials):
 		return ReasonTwoCredentials
+	case errors.Is(err, ErrInvalidQuery):
+		return ReasonInvalidQuery
 	case errors.Is(err, ErrUnavailable):
 		return ReasonUnavailable
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,8 +31,9 @@ const (
 // A token that is empty is present: the verifier refuses it. More than one
 // token, in different places or twice in one, is ErrTwoCredentials. With sources
 // only these places count, and the first of them that has a token decides: then
-// only two tokens in that one place are too many. Any error
-// is the client's fault: answer 400. FromRequest does not verify the token.
+// only two tokens in that one place are too many. A query that is not URL-encoded
+// is ErrInvalidQuery. Both errors are the client's fault: answer 400. FromRequest
+// does not verify the token.
 func FromRequest(r *http.Request, param string, sources ...TokenSource) (token string, present bool, err error) {
 	all := len(sources) == 0
 	if all {
@@ -76,8 +76,7 @@ func queryTokens(r *http.Request, param string) ([]string, error) {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		// The cause is left out: it quotes the query, which may hold a token.
-		return nil, fmt.Errorf("auth: read query: not URL-encoded (RFC 3986, section 3.4)")
+		return nil, ErrInvalidQuery // the cause would quote the query, which may hold a token
 	}
 	return query[param], nil
 }
