@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -34,74 +33,81 @@ func TestABatchIsSentInOrder(t *testing.T) {
 	}
 }
 
+// refusedEntries are entries of a batch that are refused, where a message has 1,000
+// bytes at most.
+var refusedEntries = []struct {
+	entry  string
+	status int
+	code   string
+}{
+	{`null`, 400, "invalid_body"},
+	{`[]`, 400, "invalid_body"},
+	{`{}`, 400, "invalid_body"},
+	{`{"to":{"user":"u1"}}`, 400, "invalid_message"},
+	{`{"to":{"user":"u1"},"message":null}`, 400, "invalid_message"},
+	{`{"to":{"user":"u1"},"message":{"type":""}}`, 400, "invalid_message"},
+	{`{"to":{"user":"u1"},"message":{"type":"$t"}}`, 400, "invalid_message"},
+	{`{"to":{"user":"u1"},"message":{"type":"t","id":"1"}}`, 400, "invalid_message"},
+	{`{"to":{"user":"u1"},"message":{"type":"t","payload":"` + strings.Repeat("x", 1000) + `"}}`, 413, "message_too_large"},
+	{`{"to":{"user":"u1"},"message":{"type":"t"},"Message":{}}`, 400, "invalid_body"},
+	{`{"to":"u1","message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"user":"u1","role":"r"},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"User":"u1"},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"user":1},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"user":null},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"user":"a\ud800"},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"user":""},"message":{"type":"t"}}`, 400, "invalid_target"},
+	{`{"to":{"topic":"a::b"},"message":{"type":"t"}}`, 400, "invalid_topic"},
+	{`{"to":{"everyone":false},"message":{"type":"t"}}`, 400, "invalid_body"},
+	{`{"to":{"everyone":"true"},"message":{"type":"t"}}`, 400, "invalid_body"},
+}
+
 func TestAnInvalidEntryOfABatchStopsNoOther(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{Limits: realtime.Limits{MessageSize: 1000}}, api.Options{})
 	c := s.dial(t, "u1")
 	const good = `{"to":{"user":"u1"},"message":{"type":"t"}}`
-	for _, test := range []struct {
-		entry        string
-		status       float64
-		code, detail string
-	}{
-		{`null`, 400, "invalid_body", `an entry must be a JSON object with "to", "message"`},
-		{`[]`, 400, "invalid_body", `an entry must be a JSON object`},
-		{`{}`, 400, "invalid_body", `"to" must be a JSON object with "user", "role", "connection", "topic", "everyone"`},
-		{`{"to":{"user":"u1"}}`, 400, "invalid_message", "it must be a JSON object"},
-		{`{"to":{"user":"u1"},"message":null}`, 400, "invalid_message", "it must be a JSON object"},
-		{`{"to":{"user":"u1"},"message":{"type":""}}`, 400, "invalid_message", `"type" is missing or empty`},
-		{`{"to":{"user":"u1"},"message":{"type":"$t"}}`, 400, "invalid_message", "reserved"},
-		{`{"to":{"user":"u1"},"message":{"type":"t","id":"1"}}`, 400, "invalid_message", `"id" is reserved`},
-		{`{"to":{"user":"u1"},"message":{"type":"t","payload":"` + strings.Repeat("x", 1000) + `"}}`, 413, "message_too_large", "the limit is 1000"},
-		{`{"to":{"user":"u1"},"message":{"type":"t"},"Message":{}}`, 400, "invalid_body", `an entry has the unknown name "Message"`},
-		{`{"to":"u1","message":{"type":"t"}}`, 400, "invalid_body", `"to" must be a JSON object`},
-		{`{"to":{},"message":{"type":"t"}}`, 400, "invalid_body", "exactly one name, not 0"},
-		{`{"to":{"user":"u1","role":"r"},"message":{"type":"t"}}`, 400, "invalid_body", "exactly one name, not 2"},
-		{`{"to":{"User":"u1"},"message":{"type":"t"}}`, 400, "invalid_body", `unknown name "User"`},
-		{`{"to":{"user":1},"message":{"type":"t"}}`, 400, "invalid_body", `"user" must be a string`},
-		{`{"to":{"user":null},"message":{"type":"t"}}`, 400, "invalid_body", `"user" must be a string`},
-		{`{"to":{"user":"a\ud800"},"message":{"type":"t"}}`, 400, "invalid_body", `"user" has an escape`},
-		{`{"to":{"user":""},"message":{"type":"t"}}`, 400, "invalid_target", "invalid target: user: it is empty"},
-		{`{"to":{"topic":"a::b"},"message":{"type":"t"}}`, 400, "invalid_topic", "invalid topic: it has an empty segment"},
-		{`{"to":{"everyone":false},"message":{"type":"t"}}`, 400, "invalid_body", `"everyone" must be true`},
-		{`{"to":{"everyone":"true"},"message":{"type":"t"}}`, 400, "invalid_body", `"everyone" must be true`},
-	} {
+	for _, test := range refusedEntries {
 		got := s.call(t, "POST", "/v1/batch", `{"messages":[`+good+`,`+test.entry+`,`+good+`]}`).want(t, http.StatusOK)
 		results := got.json["results"].([]any)
 		if len(results) != 3 || results[0].(object)["recipients"] != 1.0 || results[2].(object)["recipients"] != 1.0 {
 			t.Fatalf("%.80s: %s", test.entry, got.text)
 		}
 		failure, _ := results[1].(object)["error"].(object)
-		if failure["status"] != test.status || failure["code"] != test.code || !strings.Contains(fmt.Sprint(failure["detail"]), test.detail) {
-			t.Errorf("%.80s: %v, want %v, %s and %q", test.entry, failure, test.status, test.code, test.detail)
+		if failure["status"] != float64(test.status) || failure["code"] != test.code {
+			t.Errorf("%.80s: %v, want %d and %s", test.entry, failure, test.status, test.code)
 		}
 		c.read()
 		c.read()
 	}
 }
 
+const batchEntry = `{"to":{"everyone":true},"message":{"type":"t"}}`
+
+var refusedBatches = []refusedCall{
+	{"POST", "/v1/batch", ``, 400, "missing_body"},
+	{"POST", "/v1/batch", `[]`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `null`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `{}`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `{"messages":null}`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `{"messages":{}}`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `{"messages":[` + batchEntry + `],"more":1}`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `{"Messages":[` + batchEntry + `]}`, 400, "invalid_body"},
+	{"POST", "/v1/batch", `{"messages":[` + batchEntry + `]`, 400, "malformed_json"},
+	{"POST", "/v1/batch", `{"messages":[` + batchEntry + `]}{}`, 400, "malformed_json"},
+	{"POST", "/v1/batch", `{"messages":[` + batchEntry + `],"messages":[]}`, 400, "malformed_json"},
+	{"POST", "/v1/batch", `{"messages":[` + batchEntry + `,{"to":{"user":"a","user":"b"},"message":{"type":"t"}}]}`, 400, "malformed_json"},
+	{"POST", "/v1/batch", `{"messages":[` + batchEntry + `,{"to":{"everyone":true},"message":{"type":"t","type":"u"}}]}`, 400, "malformed_json"},
+	{"POST", "/v1/batch", "{\"messages\":[{\"to\":{\"user\":\"\xff\"},\"message\":{\"type\":\"t\"}}]}", 400, "malformed_json"},
+	{"POST", "/v1/batch", `{"messages":[` + strings.Repeat(batchEntry+",", 1000) + batchEntry + `]}`, 400, "too_many_entries"},
+}
+
 func TestAMalformedBatchIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{}, api.Options{})
-	const entry = `{"to":{"everyone":true},"message":{"type":"t"}}`
-	for _, test := range []struct{ body, code, detail string }{
-		{``, "missing_body", "the body is empty"},
-		{`[]`, "invalid_body", `the body must be a JSON object with "messages"`},
-		{`null`, "invalid_body", `the body must be a JSON object`},
-		{`{}`, "invalid_body", `"messages" is missing`},
-		{`{"messages":null}`, "invalid_body", `"messages" must be an array`},
-		{`{"messages":{}}`, "invalid_body", `"messages" must be an array`},
-		{`{"messages":[` + entry + `],"more":1}`, "invalid_body", `unknown name "more"`},
-		{`{"Messages":[` + entry + `]}`, "invalid_body", `unknown name "Messages"`},
-		{`{"messages":[` + entry + `]`, "malformed_json", "not valid JSON"},
-		{`{"messages":[` + entry + `]}{}`, "malformed_json", "not valid JSON"},
-		{`{"messages":[` + entry + `],"messages":[]}`, "malformed_json", `"messages" is given twice`},
-		{`{"messages":[` + entry + `,{"to":{"user":"a","user":"b"},"message":{"type":"t"}}]}`, "malformed_json", `"user" is given twice`},
-		{`{"messages":[` + entry + `,{"to":{"everyone":true},"message":{"type":"t","type":"u"}}]}`, "malformed_json", `"type" is given twice`},
-		{"{\"messages\":[{\"to\":{\"user\":\"\xff\"},\"message\":{\"type\":\"t\"}}]}", "malformed_json", "not valid UTF-8"},
-		{`{"messages":[` + strings.Repeat(entry+",", 1000) + entry + `]}`, "too_many_entries", "the batch has 1001 messages; at most 1000 are allowed"},
-	} {
-		s.call(t, "POST", "/v1/batch", test.body).wantProblem(t, http.StatusBadRequest, test.code, test.detail)
+	for _, test := range refusedBatches {
+		s.make(t, test, "").wantProblem(t, test.status, test.code)
 	}
 }
 
@@ -116,7 +122,7 @@ func TestTheSizeOfABatch(t *testing.T) {
 	}
 	pad := strings.Repeat(" ", 64_000-len(full))
 	s.call(t, "POST", "/v1/batch", full+pad).want(t, http.StatusOK)
-	s.call(t, "POST", "/v1/batch", full+pad+" ").wantProblem(t, http.StatusRequestEntityTooLarge, "body_too_large", "longer than 64000 bytes")
+	s.call(t, "POST", "/v1/batch", full+pad+" ").wantProblem(t, http.StatusRequestEntityTooLarge, "body_too_large")
 }
 
 // A batch costs memory for the messages that may be sent, not for those too many: it
@@ -128,7 +134,7 @@ func TestABatchOfZerosCostsLittle(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	got := record(t, s.Service, httptest.NewRequest(http.MethodPost, "/v1/batch", strings.NewReader(body)))
 	runtime.ReadMemStats(&after)
-	got.wantProblem(t, http.StatusBadRequest, "too_many_entries", "has 2097137 messages; at most 1000 are allowed")
+	got.wantProblem(t, http.StatusBadRequest, "too_many_entries")
 	if took := after.TotalAlloc - before.TotalAlloc; took > 40<<20 {
 		t.Errorf("a body of %d bytes took %d bytes", len(body), took)
 	}

@@ -42,8 +42,8 @@ func TestAConnectionIsDescribed(t *testing.T) {
 	if err != nil || time.Since(created).Abs() > time.Minute || created.Location() != time.UTC {
 		t.Errorf("createdAt is %v (%v)", got["createdAt"], err)
 	}
-	s.call(t, "GET", "/v1/connections/AAAAAAAAAAAAAAAAAAAAAA", "").wantProblem(t, http.StatusNotFound, "unknown_connection", "no connection with this id")
-	s.call(t, "GET", "/v1/connections/x", "").wantProblem(t, http.StatusNotFound, "unknown_connection", "no connection with this id")
+	s.call(t, "GET", "/v1/connections/AAAAAAAAAAAAAAAAAAAAAA", "").wantProblem(t, http.StatusNotFound, "unknown_connection")
+	s.call(t, "GET", "/v1/connections/x", "").wantProblem(t, http.StatusNotFound, "unknown_connection")
 }
 
 // TestAConnectionThatNeverExpires covers what no token can bring: no expiry, and
@@ -157,7 +157,7 @@ func TestDisconnect(t *testing.T) {
 			}
 		}
 	}
-	s.call(t, "DELETE", "/v1/connections/AAAAAAAAAAAAAAAAAAAAAA", "").wantProblem(t, http.StatusNotFound, "unknown_connection", "no connection with this id")
+	s.call(t, "DELETE", "/v1/connections/AAAAAAAAAAAAAAAAAAAAAA", "").wantProblem(t, http.StatusNotFound, "unknown_connection")
 	s.call(t, "DELETE", "/v1/users/u1/connections", "").wantText(t, http.StatusOK, `{"disconnected":0}`)
 }
 
@@ -181,8 +181,7 @@ func TestCloseCodes(t *testing.T) {
 				got.want(t, http.StatusOK)
 				continue
 			}
-			got.wantProblem(t, http.StatusBadRequest, "invalid_body",
-				fmt.Sprintf("%d is not a close code that may be sent; use 1000, 1001, 1008, 1011, 1012, 1013 or one from 4000 to 4999", code))
+			got.wantProblem(t, http.StatusBadRequest, "invalid_body")
 		}
 	}
 }
@@ -224,7 +223,7 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	} {
 		s.call(t, step.method, step.path, "").want(t, step.status)
 	}
-	s.call(t, "PUT", topics+"d", "").wantProblem(t, http.StatusConflict, "topic_limit", "the connection has 2 topics")
+	s.call(t, "PUT", topics+"d", "").wantProblem(t, http.StatusConflict, "topic_limit")
 	if got := s.call(t, "GET", "/v1/connections/"+c.id, "").json["topics"]; fmt.Sprint(got) != "[b c]" {
 		t.Errorf("the topics are %v", got)
 	}

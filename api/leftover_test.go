@@ -57,7 +57,7 @@ func TestAnswersReachClientsThatWriteFirst(t *testing.T) {
 			if err != nil {
 				t.Fatalf("read: %v", err)
 			}
-			readAnswer(t, request, response).wantProblem(t, test.status, test.code, "")
+			readAnswer(t, request, response).wantProblem(t, test.status, test.code)
 		})
 	}
 }

@@ -19,131 +19,142 @@ import (
 
 const message = `{"type":"t"}`
 
-// TestRefusals is every refusal that depends on what a call says.
+// refusedCall is a call that the API refuses, and how. In the path and the body
+// {id} stands for the id of a connection.
+type refusedCall struct {
+	method, path, body string
+	status             int
+	code               string
+}
+
+var long = strings.Repeat("x", 256)
+
+// refusedCalls are refused by what they say, where a message has 200 bytes at most.
+var refusedCalls = []refusedCall{
+	{"POST", "/v1/broadcast", ``, 400, "missing_body"},
+	{"POST", "/v1/broadcast", " \n", 400, "missing_body"},
+	{"POST", "/v1/broadcast", `{`, 400, "malformed_json"},
+	{"POST", "/v1/broadcast", `null`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", `[` + message + `]`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", message + message, 400, "malformed_json"},
+	{"POST", "/v1/broadcast", `{"type":"t","type":"t"}`, 400, "malformed_json"},
+	{"POST", "/v1/broadcast", `{"type":"t","a":[{"b":1,"\u0062":2}]}`, 400, "malformed_json"},
+	{"POST", "/v1/broadcast", "{\"type\":\"\xff\"}", 400, "malformed_json"},
+	{"POST", "/v1/broadcast", `{"payload":1}`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", `{"type":1}`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", `{"type":null}`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", `{"type":"$connected"}`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", `{"type":"t","topic":"x"}`, 400, "invalid_message"},
+	{"POST", "/v1/broadcast", `{"type":"t","payload":"` + long[:150] + `"}`, 413, "message_too_large"},
+	{"POST", "/v1/broadcast", message + strings.Repeat(" ", 200), 413, "body_too_large"},
+	{"POST", "/v1/users/%00/messages", message, 400, "invalid_target"},
+	{"POST", "/v1/users/%FF/messages", message, 400, "invalid_target"},
+	{"POST", "/v1/users/" + long + "/messages", message, 400, "invalid_target"},
+	{"POST", "/v1/roles/%1F/messages", message, 400, "invalid_target"},
+	{"POST", "/v1/connections/%0A/messages", message, 400, "invalid_target"},
+	{"POST", "/v1/topics/a::b/messages", message, 400, "invalid_topic"},
+	{"POST", "/v1/topics/a*/messages", message, 400, "invalid_topic"},
+	{"POST", "/v1/topics/%24a/messages", message, 400, "invalid_topic"},
+	{"POST", "/v1/topics/" + long + "/messages", message, 400, "invalid_topic"},
+
+	{"GET", "/v1/connections?limit=0", ``, 400, "invalid_query"},
+	{"GET", "/v1/connections?limit=1001", ``, 400, "invalid_query"},
+	{"GET", "/v1/connections?limit=", ``, 400, "invalid_query"},
+	{"GET", "/v1/connections?limit=1e2", ``, 400, "invalid_query"},
+	{"GET", "/v1/connections?usr=u1", ``, 400, "invalid_query"},
+	{"GET", "/v1/topics/a/subscribers?limit=1001", ``, 400, "invalid_query"},
+	{"GET", "/v1/topics/a/subscribers?limit=1&limit=1", ``, 400, "invalid_query"},
+	{"GET", "/v1/nothing?a=1", `x`, 404, "unknown_path"},
+	{"PUT", "/v1/broadcast?a=1", `x`, 405, "method_not_allowed"},
+	{"POST", "/v1/broadcast?a=%zz", message, 400, "invalid_query"},
+	{"GET", "/v1/connections?user=u1&user=u2", ``, 400, "invalid_query"},
+	{"GET", "/v1/connections?user=", ``, 400, "invalid_target"},
+	{"GET", "/v1/connections?role=", ``, 400, "invalid_target"},
+	{"GET", "/v1/connections?topic=a::b", ``, 400, "invalid_topic"},
+	{"GET", "/v1/connections?user=%zz", ``, 400, "invalid_query"},
+	{"GET", "/v1/topics?limit=-1", ``, 400, "invalid_query"},
+	{"GET", "/v1/topics?user=u1", ``, 400, "invalid_query"},
+	{"GET", "/v1/topics/a*/subscribers", ``, 400, "invalid_topic"},
+	{"GET", "/v1/topics/a/history", ``, 501, "not_implemented"},
+	{"GET", "/v1/topics/a/presence", ``, 501, "not_implemented"},
+
+	{"DELETE", "/v1/connections/{id}", `[]`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `null`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{} {}`, 400, "malformed_json"},
+	{"DELETE", "/v1/connections/{id}", `{"code":4000,"code":4000}`, 400, "malformed_json"},
+	{"DELETE", "/v1/connections/{id}", `{"Code":4000}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"code":"4000"}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"code":null}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"code":4000.5}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"code":0}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"code":1005}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"code":5000}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"reason":1}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/{id}", `{"reason":"` + long[:124] + `"}`, 400, "invalid_body"},
+	{"DELETE", "/v1/connections/%00", ``, 400, "invalid_target"},
+	{"DELETE", "/v1/users/%00/connections", ``, 400, "invalid_target"},
+
+	{"POST", "/v1/revocations", ``, 400, "missing_body"},
+	{"POST", "/v1/revocations", `[]`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"reason":"x"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","tokenId":"x"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","user":"u1"}`, 400, "malformed_json"},
+	{"POST", "/v1/revocations", `{"User":"u1"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","code":4503}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":""}`, 400, "invalid_target"},
+	{"POST", "/v1/revocations", `{"user":null}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"tokenId":7}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"tokenId":"a\u0000"}`, 400, "invalid_target"},
+	{"POST", "/v1/revocations", `{"connection":["{id}"]}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":1767323045}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":""}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":null}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"tomorrow"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"2026-01-02T03:04:05"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"2000-01-02T03:04:05Z"}`, 400, "invalid_revocation"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T03:04:05,5Z"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T3:04:05Z"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T03:04:05+24:00"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T00:00:00Z"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T01:00:00+01:00"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","reason":1}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations", `{"user":"u1","reason":"` + long[:124] + `"}`, 400, "invalid_body"},
+	{"POST", "/v1/revocations?until=x", `{"user":"u1"}`, 400, "invalid_query"},
+
+	{"PUT", "/v1/connections/{id}/topics/a::b", ``, 400, "invalid_topic"},
+	{"PUT", "/v1/connections/%00/topics/a", ``, 400, "invalid_target"},
+	{"DELETE", "/v1/connections/{id}/topics/a::b", ``, 400, "invalid_topic"},
+
+	{"GET", "/", ``, 404, "unknown_path"},
+	{"GET", "/v1", ``, 404, "unknown_path"},
+	{"GET", "/v1/", ``, 404, "unknown_path"},
+	{"GET", "/v1/nothing", ``, 404, "unknown_path"},
+	{"POST", "/v1/users//messages", message, 404, "unknown_path"},
+	{"POST", "/v1/users/../messages", message, 404, "unknown_path"},
+	{"POST", "/v1/broadcast/", message, 404, "unknown_path"},
+	{"POST", "//v1/broadcast", message, 404, "unknown_path"},
+	{"POST", "/v1/topics/a/b/messages", message, 404, "unknown_path"},
+	{"POST", "/v2/broadcast", message, 404, "unknown_path"},
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{Limits: realtime.Limits{MessageSize: 200}}, api.Options{})
 	id := s.dial(t, "u1").id
-	long := strings.Repeat("x", 256)
-	for _, test := range []struct {
-		method, path, body string
-		status             int
-		code, detail       string
-	}{
-		{"POST", "/v1/broadcast", ``, 400, "missing_body", "the body is empty"},
-		{"POST", "/v1/broadcast", " \n", 400, "missing_body", "the body is empty"},
-		{"POST", "/v1/broadcast", `{`, 400, "malformed_json", "not valid JSON"},
-		{"POST", "/v1/broadcast", `null`, 400, "invalid_message", "it must be a JSON object"},
-		{"POST", "/v1/broadcast", `[` + message + `]`, 400, "invalid_message", "it must be a JSON object"},
-		{"POST", "/v1/broadcast", message + message, 400, "malformed_json", "not valid JSON"},
-		{"POST", "/v1/broadcast", `{"type":"t","type":"t"}`, 400, "malformed_json", `"type" is given twice`},
-		{"POST", "/v1/broadcast", `{"type":"t","a":[{"b":1,"\u0062":2}]}`, 400, "malformed_json", `"b" is given twice`},
-		{"POST", "/v1/broadcast", "{\"type\":\"\xff\"}", 400, "malformed_json", "not valid UTF-8"},
-		{"POST", "/v1/broadcast", `{"payload":1}`, 400, "invalid_message", `"type" is missing or empty`},
-		{"POST", "/v1/broadcast", `{"type":1}`, 400, "invalid_message", `"type" must be a string`},
-		{"POST", "/v1/broadcast", `{"type":null}`, 400, "invalid_message", `"type" must be a string`},
-		{"POST", "/v1/broadcast", `{"type":"$connected"}`, 400, "invalid_message", "reserved"},
-		{"POST", "/v1/broadcast", `{"type":"t","topic":"x"}`, 400, "invalid_message", `"topic" is reserved`},
-		{"POST", "/v1/broadcast", `{"type":"t","payload":"` + long[:150] + `"}`, 413, "message_too_large", "the limit is 200"},
-		{"POST", "/v1/broadcast", message + strings.Repeat(" ", 200), 413, "body_too_large", "the body is longer than 200 bytes"},
-		{"POST", "/v1/users/%00/messages", message, 400, "invalid_target", "control character"},
-		{"POST", "/v1/users/%FF/messages", message, 400, "invalid_target", "not valid UTF-8"},
-		{"POST", "/v1/users/" + long + "/messages", message, 400, "invalid_target", "it has 256 bytes; at most 255"},
-		{"POST", "/v1/roles/%1F/messages", message, 400, "invalid_target", "control character"},
-		{"POST", "/v1/connections/%0A/messages", message, 400, "invalid_target", "control character"},
-		{"POST", "/v1/topics/a::b/messages", message, 400, "invalid_topic", "empty segment"},
-		{"POST", "/v1/topics/a*/messages", message, 400, "invalid_topic", "wildcards"},
-		{"POST", "/v1/topics/%24a/messages", message, 400, "invalid_topic", "reserved"},
-		{"POST", "/v1/topics/" + long + "/messages", message, 400, "invalid_topic", "it has 256 bytes"},
-
-		{"GET", "/v1/connections?limit=0", ``, 400, "invalid_query", `"limit" must be a number from 1 to 1000`},
-		{"GET", "/v1/connections?limit=1001", ``, 400, "invalid_query", `"limit" must be`},
-		{"GET", "/v1/connections?limit=", ``, 400, "invalid_query", `"limit" must be`},
-		{"GET", "/v1/connections?limit=1e2", ``, 400, "invalid_query", `"limit" must be`},
-		{"GET", "/v1/connections?usr=u1", ``, 400, "invalid_query", `unknown parameter "usr"; known are "user", "role", "topic", "limit", "after"`},
-		{"GET", "/v1/topics/a/subscribers?limit=1001", ``, 400, "invalid_query", `"limit" must be a number from 1 to 1000`},
-		{"GET", "/v1/topics/a/subscribers?limit=1&limit=1", ``, 400, "invalid_query", `gives "limit" twice`},
-		{"GET", "/v1/nothing?a=1", `x`, 404, "unknown_path", "nothing at this path"},
-		{"PUT", "/v1/broadcast?a=1", `x`, 405, "method_not_allowed", "this path takes POST"},
-		{"POST", "/v1/broadcast?a=%zz", message, 400, "invalid_query", "the query cannot be read"},
-		{"GET", "/v1/connections?user=u1&user=u2", ``, 400, "invalid_query", `gives "user" twice`},
-		{"GET", "/v1/connections?user=", ``, 400, "invalid_target", "invalid target: user: it is empty"},
-		{"GET", "/v1/connections?role=", ``, 400, "invalid_target", "invalid target: role: it is empty"},
-		{"GET", "/v1/connections?topic=a::b", ``, 400, "invalid_topic", "invalid topic"},
-		{"GET", "/v1/connections?user=%zz", ``, 400, "invalid_query", "the query cannot be read"},
-		{"GET", "/v1/topics?limit=-1", ``, 400, "invalid_query", `"limit" must be`},
-		{"GET", "/v1/topics?user=u1", ``, 400, "invalid_query", `unknown parameter "user"`},
-		{"GET", "/v1/topics/a*/subscribers", ``, 400, "invalid_topic", "invalid topic"},
-		{"GET", "/v1/topics/a/history", ``, 501, "not_implemented", "no history yet"},
-		{"GET", "/v1/topics/a/presence", ``, 501, "not_implemented", "no presence yet"},
-
-		{"DELETE", "/v1/connections/" + id, `[]`, 400, "invalid_body", `the body must be a JSON object with "code", "reason"`},
-		{"DELETE", "/v1/connections/" + id, `null`, 400, "invalid_body", `the body must be a JSON object`},
-		{"DELETE", "/v1/connections/" + id, `{} {}`, 400, "malformed_json", "not valid JSON"},
-		{"DELETE", "/v1/connections/" + id, `{"code":4000,"code":4000}`, 400, "malformed_json", `"code" is given twice`},
-		{"DELETE", "/v1/connections/" + id, `{"Code":4000}`, 400, "invalid_body", `unknown name "Code"`},
-		{"DELETE", "/v1/connections/" + id, `{"code":"4000"}`, 400, "invalid_body", `"code" must be a number`},
-		{"DELETE", "/v1/connections/" + id, `{"code":null}`, 400, "invalid_body", `"code" must be a number`},
-		{"DELETE", "/v1/connections/" + id, `{"code":4000.5}`, 400, "invalid_body", `"code" must be a number`},
-		{"DELETE", "/v1/connections/" + id, `{"code":0}`, 400, "invalid_body", "0 is not a close code that may be sent; use 1000"},
-		{"DELETE", "/v1/connections/" + id, `{"code":1005}`, 400, "invalid_body", "1005 is not a close code"},
-		{"DELETE", "/v1/connections/" + id, `{"code":5000}`, 400, "invalid_body", "5000 is not a close code"},
-		{"DELETE", "/v1/connections/" + id, `{"reason":1}`, 400, "invalid_body", `"reason" must be a string`},
-		{"DELETE", "/v1/connections/" + id, `{"reason":"` + long[:124] + `"}`, 400, "invalid_body", "124 bytes; at most 123"},
-		{"DELETE", "/v1/connections/%00", ``, 400, "invalid_target", "control character"},
-		{"DELETE", "/v1/users/%00/connections", ``, 400, "invalid_target", "control character"},
-
-		{"POST", "/v1/revocations", ``, 400, "missing_body", "the body is empty"},
-		{"POST", "/v1/revocations", `[]`, 400, "invalid_body", `the body must be a JSON object with "user", "connection", "tokenId", "until", "reason"`},
-		{"POST", "/v1/revocations", `{}`, 400, "invalid_body", `give one of "user", "connection" and "tokenId"`},
-		{"POST", "/v1/revocations", `{"reason":"x"}`, 400, "invalid_body", `give one of`},
-		{"POST", "/v1/revocations", `{"user":"u1","tokenId":"x"}`, 400, "invalid_body", `give one of`},
-		{"POST", "/v1/revocations", `{"user":"u1","user":"u1"}`, 400, "malformed_json", `"user" is given twice`},
-		{"POST", "/v1/revocations", `{"User":"u1"}`, 400, "invalid_body", `unknown name "User"`},
-		{"POST", "/v1/revocations", `{"user":"u1","code":4503}`, 400, "invalid_body", `unknown name "code"`},
-		{"POST", "/v1/revocations", `{"user":""}`, 400, "invalid_target", "invalid target: user: it is empty"},
-		{"POST", "/v1/revocations", `{"user":null}`, 400, "invalid_body", `"user" must be a string`},
-		{"POST", "/v1/revocations", `{"tokenId":7}`, 400, "invalid_body", `"tokenId" must be a string`},
-		{"POST", "/v1/revocations", `{"tokenId":"a\u0000"}`, 400, "invalid_target", "control character"},
-		{"POST", "/v1/revocations", `{"connection":["` + id + `"]}`, 400, "invalid_body", `"connection" must be a string`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":1767323045}`, 400, "invalid_body", `"until" must be a time (RFC 3339) such as "2026-01-02T03:04:05Z"`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":""}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":null}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"tomorrow"}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"2026-01-02T03:04:05"}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"2000-01-02T03:04:05Z"}`, 400, "invalid_revocation", "it would end in the past"},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T03:04:05,5Z"}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T3:04:05Z"}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"2099-01-02T03:04:05+24:00"}`, 400, "invalid_body", `"until" must be a time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T00:00:00Z"}`, 400, "invalid_body", `"until" is in the past; leave it out, or give a later time`},
-		{"POST", "/v1/revocations", `{"user":"u1","until":"0001-01-01T01:00:00+01:00"}`, 400, "invalid_body", `"until" is in the past`},
-		{"POST", "/v1/revocations", `{"user":"u1","reason":1}`, 400, "invalid_body", `"reason" must be a string`},
-		{"POST", "/v1/revocations", `{"user":"u1","reason":"` + long[:124] + `"}`, 400, "invalid_body", "124 bytes; at most 123"},
-		{"POST", "/v1/revocations?until=x", `{"user":"u1"}`, 400, "invalid_query", "takes no query"},
-
-		{"PUT", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid_topic", "invalid topic"},
-		{"PUT", "/v1/connections/%00/topics/a", ``, 400, "invalid_target", "invalid target"},
-		{"DELETE", "/v1/connections/" + id + "/topics/a::b", ``, 400, "invalid_topic", "invalid topic"},
-
-		{"GET", "/", ``, 404, "unknown_path", "nothing at this path"},
-		{"GET", "/v1", ``, 404, "unknown_path", "nothing at this path"},
-		{"GET", "/v1/", ``, 404, "unknown_path", "nothing at this path"},
-		{"GET", "/v1/nothing", ``, 404, "unknown_path", "nothing at this path"},
-		{"POST", "/v1/users//messages", message, 404, "unknown_path", "nothing at this path"},
-		{"POST", "/v1/users/../messages", message, 404, "unknown_path", "nothing at this path"},
-		{"POST", "/v1/broadcast/", message, 404, "unknown_path", "nothing at this path"},
-		{"POST", "//v1/broadcast", message, 404, "unknown_path", "nothing at this path"},
-		{"POST", "/v1/topics/a/b/messages", message, 404, "unknown_path", "nothing at this path"},
-		{"POST", "/v2/broadcast", message, 404, "unknown_path", "nothing at this path"},
-	} {
-		got := s.call(t, test.method, test.path, test.body)
-		if detail, _ := got.json["detail"].(string); got.status != test.status || got.json["code"] != test.code || !strings.Contains(detail, test.detail) {
-			t.Errorf("%s %s with %.60s: %s, want %d, %s and %q", test.method, test.path, test.body, got.text, test.status, test.code, test.detail)
-		}
+	for _, test := range refusedCalls {
+		s.make(t, test, id).wantProblem(t, test.status, test.code)
 	}
 	if s.Connection(id) == nil {
 		t.Error("a refused call has disconnected the connection")
 	}
+}
+
+// make makes a refused call; id is that of a connection.
+func (s *server) make(t testing.TB, c refusedCall, id string) answer {
+	t.Helper()
+	fill := strings.NewReplacer("{id}", id)
+	return s.call(t, c.method, fill.Replace(c.path), fill.Replace(c.body))
 }
 
 // TestWhatNoOperationLooksAtIsRefused gives each what it does not document.
@@ -154,19 +165,17 @@ func TestWhatNoOperationLooksAtIsRefused(t *testing.T) {
 	id := s.dial(t, "u1").id
 	for _, o := range d.operations() {
 		path := fill(o.path, id)
-		want := `takes no query, but is given "nothing"`
-		if names := d.queryParameters(o); len(names) > 0 {
-			want = `unknown parameter "nothing"; known are "` + strings.Join(names, `", "`) + `"`
-			s.call(t, o.method, path+"?after=&after=", "").wantProblem(t, http.StatusBadRequest, "invalid_query", `gives "after" twice`)
+		if len(d.queryParameters(o)) > 0 {
+			s.call(t, o.method, path+"?after=&after=", "").wantProblem(t, http.StatusBadRequest, "invalid_query")
 		}
-		s.call(t, o.method, path+"?nothing=", bodyOf(o)).wantProblem(t, http.StatusBadRequest, "invalid_query", want)
+		s.call(t, o.method, path+"?nothing=", bodyOf(o)).wantProblem(t, http.StatusBadRequest, "invalid_query")
 		if o.text["requestBody"] != nil {
 			continue
 		}
 		for _, body := range []string{"{}", " "} {
-			s.call(t, o.method, path, body).wantProblem(t, http.StatusBadRequest, "unexpected_body", "takes no body")
+			s.call(t, o.method, path, body).wantProblem(t, http.StatusBadRequest, "unexpected_body")
 			chunked := httptest.NewRequest(o.method, path, io.MultiReader(strings.NewReader(body)))
-			record(t, s.Service, chunked).wantProblem(t, http.StatusBadRequest, "unexpected_body", "takes no body")
+			record(t, s.Service, chunked).wantProblem(t, http.StatusBadRequest, "unexpected_body")
 		}
 		empty := httptest.NewRequest(o.method, path, io.MultiReader())
 		if got := record(t, s.Service, empty); got.status == http.StatusBadRequest {
@@ -232,7 +241,7 @@ func TestMediaTypes(t *testing.T) {
 		}
 	}
 	s.call(t, "POST", "/v1/broadcast", message, header{"Content-Encoding", "gzip"}).
-		wantProblem(t, http.StatusUnsupportedMediaType, "unsupported_encoding", "send the body as it is")
+		wantProblem(t, http.StatusUnsupportedMediaType, "unsupported_encoding")
 	s.call(t, "DELETE", "/v1/users/u1/connections", "", header{"Content-Type", "text/plain"}).want(t, http.StatusOK)
 }
 
@@ -338,7 +347,7 @@ func TestABodyThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{}, api.Options{})
 	request := httptest.NewRequest(http.MethodPost, "/v1/broadcast", failing{io.ErrUnexpectedEOF})
-	record(t, s.Service, request).wantProblem(t, http.StatusBadRequest, "unreadable_body", "the body cannot be read")
+	record(t, s.Service, request).wantProblem(t, http.StatusBadRequest, "unreadable_body")
 }
 
 // brokenBus is a bus whose publishes fail.
@@ -353,22 +362,22 @@ func brokenBus(err error) bus.Bus {
 func TestFailuresAreNotTheCallers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		err          error
-		code, detail string
+		err  error
+		code string
 	}{
-		{errors.New("dial tcp 192.0.2.1: refused"), "unavailable", "the service cannot do this just now; try again later"},
-		{context.DeadlineExceeded, "overloaded", "the clients cannot keep up"},
-		{context.Canceled, "overloaded", "the clients cannot keep up"},
-		{bus.ErrClosed, "shut_down", "this node is shut down"},
+		{errors.New("dial tcp 192.0.2.1: refused"), "unavailable"},
+		{context.DeadlineExceeded, "overloaded"},
+		{context.Canceled, "overloaded"},
+		{bus.ErrClosed, "shut_down"},
 	} {
 		s := start(t, realtime.Options{Bus: brokenBus(test.err)}, api.Options{})
 		got := s.call(t, "POST", "/v1/broadcast", message)
-		got.wantProblem(t, http.StatusServiceUnavailable, test.code, test.detail)
+		got.wantProblem(t, http.StatusServiceUnavailable, test.code)
 		if after := got.header.Get("Retry-After"); after != "1" || strings.Contains(got.text, "192.0.2.1") {
 			t.Errorf("%v: Retry-After %q, %s", test.err, after, got.text)
 		}
 		const entry = `{"to":{"user":"u1"},"message":{"type":"t"}}`
-		s.call(t, "POST", "/v1/batch", `{"messages":[`+entry+`,`+entry+`]}`).wantProblem(t, http.StatusServiceUnavailable, test.code, test.detail)
+		s.call(t, "POST", "/v1/batch", `{"messages":[`+entry+`,`+entry+`]}`).wantProblem(t, http.StatusServiceUnavailable, test.code)
 		batch := s.call(t, "POST", "/v1/batch", `{"messages":[{},`+entry+`]}`).want(t, http.StatusOK)
 		failure := batch.json["results"].([]any)[1].(object)["error"].(object)
 		if failure["status"] != 503.0 || failure["code"] != test.code || failure["detail"] != got.json["detail"] {

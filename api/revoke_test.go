@@ -36,7 +36,7 @@ func TestRevocations(t *testing.T) {
 			}
 			again := s.call(t, "POST", "/v1/revocations", body)
 			if name == "connection" {
-				again.wantProblem(t, http.StatusNotFound, "unknown_connection", `its token is not known; give "user" or "tokenId"`)
+				again.wantProblem(t, http.StatusNotFound, "unknown_connection")
 			} else {
 				again.wantText(t, http.StatusOK, `{"disconnected":0}`)
 			}
@@ -58,17 +58,17 @@ func TestRevocations(t *testing.T) {
 		})
 	}
 	s := start(t, realtime.Options{}, api.Options{})
-	s.call(t, "POST", "/v1/revocations", `{"connection":"AAAAAAAAAAAAAAAAAAAAAA"}`).wantProblem(t, http.StatusNotFound, "unknown_connection", "there is no connection with this id")
+	s.call(t, "POST", "/v1/revocations", `{"connection":"AAAAAAAAAAAAAAAAAAAAAA"}`).wantProblem(t, http.StatusNotFound, "unknown_connection")
 	for _, body := range []string{`{"user":"u\ud800"}`, `{"tokenId":"\udc00x"}`} {
-		s.call(t, "POST", "/v1/revocations", body).wantProblem(t, http.StatusBadRequest, "invalid_body", "a character was broken on its way")
+		s.call(t, "POST", "/v1/revocations", body).wantProblem(t, http.StatusBadRequest, "invalid_body")
 	}
 	s.call(t, "POST", "/v1/revocations", "{\"user\":\"\uFFFD\"}").wantText(t, http.StatusOK, `{"disconnected":0}`)
-	s.call(t, "GET", "/v1/revocations", "").wantProblem(t, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes POST")
+	s.call(t, "GET", "/v1/revocations", "").wantProblem(t, http.StatusMethodNotAllowed, "method_not_allowed")
 }
 
 // A node that has as many revocations as it keeps says so.
 func TestTooManyRevocations(t *testing.T) {
 	t.Parallel()
 	s := start(t, realtime.Options{Bus: brokenBus(realtime.ErrTooManyRevocations)}, api.Options{})
-	s.call(t, "POST", "/v1/revocations", `{"user":"u1"}`).wantProblem(t, http.StatusServiceUnavailable, "too_many_revocations", "the list of revocations is full")
+	s.call(t, "POST", "/v1/revocations", `{"user":"u1"}`).wantProblem(t, http.StatusServiceUnavailable, "too_many_revocations")
 }

@@ -98,7 +98,7 @@ func TestNamesThatGetLostInPaths(t *testing.T) {
 	s := start(t, realtime.Options{}, api.Options{})
 	for name, written := range map[string]string{".": ".", "..": "..", "/": "%2F"} {
 		c := s.dial(t, name, name)
-		s.call(t, "POST", "/v1/users/"+written+"/messages", message).wantProblem(t, http.StatusNotFound, "unknown_path", "nothing at this path")
+		s.call(t, "POST", "/v1/users/"+written+"/messages", message).wantProblem(t, http.StatusNotFound, "unknown_path")
 		s.call(t, "POST", "/v1/batch", fmt.Sprintf(
 			`{"messages":[{"to":{"user":%q},"message":{"type":"t"}},{"to":{"role":%q},"message":{"type":"t"}}]}`, name, name)).
 			wantText(t, http.StatusOK, `{"results":[{"recipients":1},{"recipients":1}]}`)

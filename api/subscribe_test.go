@@ -82,7 +82,7 @@ func TestAConnectionIsUnsubscribedFromAll(t *testing.T) {
 		s.wantTopics(t, "DELETE", map[*client][]string{a: nil, b: {"x", "y"}})
 	}
 	s.call(t, "DELETE", "/v1/connections/AAAAAAAAAAAAAAAAAAAAAA/topics", "").
-		wantProblem(t, http.StatusNotFound, "unknown_connection", "no connection with this id")
+		wantProblem(t, http.StatusNotFound, "unknown_connection")
 }
 
 // TestAFullConnectionIsLeftOut: the others are subscribed nevertheless.
@@ -141,7 +141,7 @@ func TestNamesOfAddressesAreChecked(t *testing.T) {
 		"/v1/topics/a*/topics/b": "invalid_topic", "/v1/topics/b/topics/a*": "invalid_topic", "/v1/everyone/topics/a*": "invalid_topic",
 		"/v1/connections/%00/topics": "invalid_target",
 	} {
-		s.call(t, "DELETE", path, "").wantProblem(t, http.StatusBadRequest, code, "invalid")
+		s.call(t, "DELETE", path, "").wantProblem(t, http.StatusBadRequest, code)
 	}
 	if n := s.ConnectionCount(); n != 1 {
 		t.Errorf("%d connections, want 1", n)
