@@ -55,6 +55,19 @@ type Receipt struct {
 	Replies map[NodeID][]byte
 }
 
+// Add adds a node's reply.
+func (r *Receipt) Add(from NodeID, reply Reply) {
+	r.Nodes++
+	r.Recipients += reply.Recipients
+	if reply.Body == nil {
+		return
+	}
+	if r.Replies == nil {
+		r.Replies = map[NodeID][]byte{}
+	}
+	r.Replies[from] = reply.Body
+}
+
 // Errors of Publish. After any other error it is not known which nodes the
 // envelope has reached.
 var (
@@ -65,7 +78,8 @@ var (
 	ErrClosed = errors.New("bus: closed")
 )
 
-// Local is a node as its bus sees it. Its methods must not call the bus.
+// Local is a node as its bus sees it. Its methods call nothing of the bus but Want
+// and Drop.
 type Local interface {
 	// Deliver carries out an envelope on the node's own connections. It does not
 	// wait for clients or for other nodes.
@@ -73,9 +87,9 @@ type Local interface {
 	// Answer returns the node's answer to a question, nil where it does not know
 	// what is asked. It may block, until ctx is done.
 	Answer(ctx context.Context, question []byte) []byte
-	// MembersChanged reports which other nodes have joined and which have left or
-	// were given up. The first call for a node that joins names those that are
-	// there. The calls for one node come one after the other.
+	// MembersChanged reports which other nodes have joined, and which have left or
+	// were given up. A node that joins hears of those that are there. The calls for
+	// one node come one after the other.
 	MembersChanged(joined, left []NodeID)
 }
 
@@ -106,16 +120,17 @@ type Node interface {
 	// order here and in another there. The error matches ErrRejected, ErrClosed or
 	// the error of ctx.
 	Publish(ctx context.Context, e Envelope) (Receipt, error)
-	// Want says that the node has connections or listeners of an address that had
-	// none before. Never called for Everyone or a Connection. The target of a
-	// Topic may be a pattern (wire.Match). It does not block: the caller holds
-	// locks.
+	// Want says that the node has a reason more to be reached at an address, a user,
+	// a role or a topic, and Drop that it has one less: as long as there were more
+	// calls of Want, the node wants the address. Neither blocks: the caller holds
+	// locks. What is wanted during a call of Deliver is known to the publisher
+	// before its Publish returns.
 	Want(a Address)
-	// Drop says that the node has none left. It does not block.
 	Drop(a Address)
 	// Known waits until every other member knows what this node wanted before the
-	// call: what they publish from its return on comes here. A suspect member is
-	// not waited for. The error is that of ctx.
+	// call: what they publish from its return on comes here. A member that does not
+	// confirm it within ReplyTime becomes suspect; suspects are not waited for. The
+	// error matches ErrClosed or that of ctx.
 	Known(ctx context.Context) error
 	// Ask puts a question to the nodes of an address and waits for their answers
 	// until ctx is done. A suspect node is asked, but not waited for. Missing are

@@ -66,7 +66,7 @@ func (n *memoryNode) Publish(ctx context.Context, e Envelope) (receipt Receipt, 
 	}
 	for _, node := range n.bus.of(e.To) {
 		if node.begin() {
-			receipt.add(node.id, node.local.Deliver(e))
+			receipt.Add(node.id, node.local.Deliver(e))
 			node.end()
 		}
 	}
@@ -98,18 +98,6 @@ func (m *Memory) of(a Address) []*memoryNode {
 		}
 	}
 	return nil
-}
-
-func (r *Receipt) add(from NodeID, reply Reply) {
-	r.Nodes++
-	r.Recipients += reply.Recipients
-	if reply.Body == nil {
-		return
-	}
-	if r.Replies == nil {
-		r.Replies = map[NodeID][]byte{}
-	}
-	r.Replies[from] = reply.Body
 }
 
 // begin reports whether the node is open. If so, Close waits until the caller,

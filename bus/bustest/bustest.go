@@ -24,6 +24,7 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 		{"loses nothing under concurrent publishers", concurrentPublishers},
 		{"delivers to a connection's node only", connectionsNode},
 		{"delivers to a node that wants an address once that is known", wantedAddress},
+		{"knows what a node wants while it is delivered to", wantedInDeliver},
 		{"asks every node", asksEveryNode},
 		{"asks the node of a connection", asksConnectionsNode},
 		{"gives up an answer when the context is done", slowAnswer},

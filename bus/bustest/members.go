@@ -12,22 +12,37 @@ import (
 func wantedAddress(t *testing.T, b bus.Bus) {
 	nodes := cluster(t, b, 1, 1)
 	origin, other := nodes[0], nodes[1]
-	for i, a := range []bus.Address{{Route: bus.User, Target: "u1"}, {Route: bus.Role, Target: "u1"}, {Route: bus.Topic, Target: "order:*"}} {
+	reached := func(a bus.Address) bool { return origin.publishTo(t, a, "x").Replies[other.id] != nil }
+	for _, route := range []bus.Route{bus.User, bus.Role, bus.Topic} {
+		a := bus.Address{Route: route, Target: "u1"}
 		other.Want(a)
 		other.known(t)
-		if a.Route == bus.Topic {
-			a.Target = "order:1"
-		}
-		if got := origin.publishTo(t, a, fmt.Sprint(i)); got.Replies[other.id] == nil {
+		if !reached(a) {
 			t.Errorf("%v: the node that wants it did not reply", a)
 		}
+		other.Want(a)
 		other.Drop(a)
 		other.known(t)
-		other.Want(a) // again: the order of the calls counts
+		if !reached(a) {
+			t.Errorf("%v: the node that wanted it twice and dropped it once did not reply", a)
+		}
+		other.Drop(a)
+		other.Want(a)
 		other.known(t)
-		if got := origin.publishTo(t, a, fmt.Sprint(i)); got.Replies[other.id] == nil {
+		if !reached(a) {
 			t.Errorf("%v: the node that wants it again did not reply", a)
 		}
+	}
+}
+
+func wantedInDeliver(t *testing.T, b bus.Bus) {
+	nodes := cluster(t, b, 1, 1)
+	a := bus.Address{Route: bus.Topic, Target: "new"}
+	nodes[1].delivering = func() { nodes[1].Want(a) }
+	nodes[0].publish(t, "x")
+	nodes[1].delivering = nil
+	if nodes[0].publishTo(t, a, "x").Replies[nodes[1].id] == nil {
+		t.Error("the node that wanted the topic while it was delivered to did not reply")
 	}
 }
 

@@ -25,6 +25,7 @@ type node struct {
 	id         bus.NodeID
 	recipients int
 	answer     func(ctx context.Context, question []byte) []byte
+	delivering func() // called by Deliver, if there is one
 
 	mu       sync.Mutex
 	changed  chan struct{}       // guarded by mu; closed at the next change
@@ -70,6 +71,9 @@ func (n *node) Deliver(e bus.Envelope) bus.Reply {
 	defer n.mu.Unlock()
 	n.received = append(n.received, e)
 	n.notify()
+	if n.delivering != nil {
+		n.delivering()
+	}
 	return bus.Reply{Recipients: n.recipients, Body: fmt.Appendf(nil, "%s by %s", e.Body, n.id)}
 }
 
