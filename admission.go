@@ -89,7 +89,10 @@ func (e *endpoint) register(ctx context.Context, a attempt, spec engine.Spec) (*
 	}
 	defer s.life.opening.Done()
 	c.closeIfRevoked(a.identity)
-	defer func() { c.core.Open(c.connected(a.identity)) }() // also when OnOpen ends its goroutine
+	defer func() { // also when OnOpen ends its goroutine
+		s.known()
+		c.core.Open(c.connected(a.identity))
+	}()
 	if err := e.onOpen(ctx, c); err != nil {
 		c.refuseOpened(a, err, spec.Transport != nil)
 		return c, err

@@ -50,6 +50,7 @@ func (c *Conn) Subscribe(topic string) error {
 	if _, err := c.core.Subscribe(topic, c.endpoint.service.Limits().Topics); err != nil {
 		return fmt.Errorf("realtime: subscribe: %w", err)
 	}
+	c.endpoint.service.known()
 	return nil
 }
 
@@ -207,5 +208,6 @@ func (c *Conn) subscribeSelf(topic string) error {
 			Message: fmt.Sprintf("at most %d topics a connection; unsubscribe from one first", c.endpoint.service.Limits().Topics),
 		}
 	}
+	c.endpoint.service.known()
 	return err
 }

@@ -27,6 +27,7 @@ func (s *Service) OnTopic(topic string, fn func(ctx context.Context, m Message) 
 	}
 	l := &listener{service: s, topic: topic, fn: fn}
 	s.listeners.add(l)
+	s.known()
 	return func() { s.listeners.remove(l) }, nil
 }
 
@@ -56,6 +57,9 @@ func (ls *listeners) add(l *listener) {
 	if ls.byTopic == nil {
 		ls.byTopic = map[string][]*listener{}
 	}
+	if ls.byTopic[l.topic] == nil {
+		ls.service.node.Want(Topic(l.topic).onBus())
+	}
 	ls.byTopic[l.topic] = append(slices.Clip(ls.byTopic[l.topic]), l)
 }
 
@@ -67,12 +71,16 @@ func (ls *listeners) remove(l *listener) {
 
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	rest := slices.DeleteFunc(slices.Clone(ls.byTopic[l.topic]), func(other *listener) bool { return other == l })
-	if len(rest) == 0 {
+	all := ls.byTopic[l.topic]
+	rest := slices.DeleteFunc(slices.Clone(all), func(other *listener) bool { return other == l })
+	switch {
+	case len(rest) == len(all): // removed before
+	case len(rest) > 0:
+		ls.byTopic[l.topic] = rest
+	default:
 		delete(ls.byTopic, l.topic)
-		return
+		ls.service.node.Drop(Topic(l.topic).onBus())
 	}
-	ls.byTopic[l.topic] = rest
 }
 
 // deliver queues a message for a topic's listeners and returns how many took it.

@@ -119,3 +119,25 @@ func (localNode) Answer(context.Context, []byte) []byte { return nil }
 func (n localNode) MembersChanged(joined, left []bus.NodeID) {
 	n.log.Info("the nodes of the cluster have changed", "joined", joined, "left", left)
 }
+
+// interest tells the bus which addresses have connections on this node.
+type interest struct{ *Service }
+
+// Added is called for the first connection of an address.
+func (i interest) Added(route bus.Route, name string) {
+	if route != bus.Everyone && route != bus.Connection {
+		i.node.Want(bus.Address{Route: route, Target: name})
+	}
+}
+
+// Removed is called when the last connection of an address has left it.
+func (i interest) Removed(route bus.Route, name string) {
+	if route != bus.Everyone && route != bus.Connection {
+		i.node.Drop(bus.Address{Route: route, Target: name})
+	}
+}
+
+// known waits until the other nodes know which addresses have connections here:
+// from its return on, what they publish reaches those connections. Nodes that do
+// not answer are waited for no longer than for a reply.
+func (s *Service) known() { _ = s.node.Known(s.life.callbacks) } // it fails for a service that ends

@@ -173,9 +173,10 @@ func (o Options) check() error {
 	return nil
 }
 
-func (o Options) engine(set *metrics.Set, node bus.NodeID) engine.Config {
+func (o Options) engine(set *metrics.Set, node bus.NodeID, interest engine.Interest) engine.Config {
 	return engine.Config{
 		Node:         node,
+		Interest:     interest,
 		Shards:       o.Shards,
 		MaxMessage:   o.Limits.MessageSize,
 		MaxBacklog:   o.Limits.Backlog,

@@ -54,7 +54,7 @@ func New(opts Options) (*Service, error) {
 	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount, s.revocationCount)
 	s.limits.Store(&opts.Limits)
 	id := bus.NewNodeID()
-	s.engine = engine.New(opts.engine(s.metrics, id))
+	s.engine = engine.New(opts.engine(s.metrics, id, interest{s}))
 	s.listeners.service = s
 	s.node, err = opts.Bus.Join(s.life.callbacks, id, localNode{s})
 	if err != nil {
@@ -184,12 +184,16 @@ func (s *Service) publishCommand(ctx context.Context, what string, to Address, o
 
 // Subscribe subscribes the connections an address names to a topic, on all
 // nodes, and tells how many there are. Idempotent. A connection that has as
-// many topics as it may have is left out and not counted.
+// many topics as it may have is left out and not counted. What this node
+// publishes from its return on reaches all of them, what other nodes publish those
+// of this node; the others a moment later.
 func (s *Service) Subscribe(ctx context.Context, to Address, topic string) (Receipt, error) {
 	if err := errors.Join(to.check(), wire.CheckTopic(topic)); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: subscribe: %w", err)
 	}
-	return s.publishCommand(ctx, "subscribe", to, bus.Subscribe, []byte(topic))
+	receipt, err := s.publishCommand(ctx, "subscribe", to, bus.Subscribe, []byte(topic))
+	s.known()
+	return receipt, err
 }
 
 // Unsubscribe is the reverse of Subscribe.
@@ -212,9 +216,10 @@ func (s *Service) UnsubscribeAll(ctx context.Context, to Address) (Receipt, erro
 // registry.
 func (s *Service) Collector() prometheus.Collector { return s.metrics }
 
-// Ready reports whether load balancers should send clients here: true until
-// Shutdown is called. The service goes on taking connections for DrainDelay.
-func (s *Service) Ready() bool { return !s.life.leaving.Load() }
+// Ready reports whether load balancers should send clients here: until Shutdown
+// is called, and while the node reaches its bus. The service takes connections
+// all the same, after Shutdown for DrainDelay.
+func (s *Service) Ready() bool { return !s.life.leaving.Load() && s.node.Health() == nil }
 
 // ConsistencyCheck holds against each other what the service keeps in more than
 // one place about its connections, and returns an error that names each
