@@ -66,7 +66,7 @@ func (c *Conn) Topics() []string { return c.core.Topics() }
 // Send sends a message to this connection only. It does not wait for the
 // client. The error matches ErrInvalidMessage or ErrClosed.
 func (c *Conn) Send(m Message) error {
-	text, err := c.endpoint.service.encode(m, time.Now(), "")
+	text, err := c.endpoint.service.encode(m, time.Now(), Address{})
 	if err != nil {
 		return fmt.Errorf("realtime: send: %w", err)
 	}

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,11 +50,7 @@ type localNode struct{ *Service }
 // reaches them here, those of this node too.
 func (n localNode) Deliver(e bus.Envelope) bus.Reply {
 	if e.Op == bus.Send {
-		reached := n.engine.Send(e.To.Route, e.To.Target, e.Body)
-		if e.To.Route == bus.Topic {
-			reached += n.listeners.deliver(e.To.Target, e.Body)
-		}
-		return bus.Reply{Recipients: reached}
+		return bus.Reply{Recipients: n.send(e.To, e.Body)}
 	}
 	if e.Op == bus.Revoke {
 		return bus.Reply{Recipients: n.deliverRevocation(e)}
@@ -70,6 +67,17 @@ func (n localNode) Deliver(e bus.Envelope) bus.Reply {
 		}
 	}
 	return reply
+}
+
+// send writes a message to the connections, and listeners, of an address.
+func (n localNode) send(to bus.Address, text []byte) (reached int) {
+	if to.Route != bus.Topic {
+		return n.engine.Send(to.Route, to.Target, text)
+	}
+	var room [128]byte
+	tail := wire.AppendTail(room[:0], to.Target)
+	reached = n.engine.Send(to.Route, to.Target, bytes.TrimSuffix(text, []byte("}")), tail...)
+	return reached + n.listeners.deliver(to.Target, text)
 }
 
 // operation returns what an envelope does to one connection, nil where it is not

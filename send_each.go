@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"boundary-app.org/realtime/bus"
-	"boundary-app.org/realtime/wire"
 )
 
 // SendToEach sends one message to several addresses, one after the other, and
@@ -26,23 +25,23 @@ func (s *Service) SendToEach(ctx context.Context, to []Address, m Message) ([]Re
 }
 
 func (s *Service) sendToEach(ctx context.Context, to []Address, m Message, now time.Time) ([]Receipt, error) {
-	text, err := s.encode(m, now, "")
-	if err != nil {
-		return nil, err
-	}
-	encoded, err := wire.Delivered(text) // a topic is added to the text, without encoding it again
+	text, err := s.encode(m, now, Address{})
 	if err != nil {
 		return nil, err
 	}
 	for i, a := range to {
-		if err := s.checkSend(a, encoded, now); err != nil {
+		err := a.check()
+		if err == nil {
+			err = s.checkSize(text, a) // the topic may make it too large
+		}
+		if err != nil {
 			return nil, fmt.Errorf("to[%d]: %w", i, err)
 		}
 	}
 	receipts := make([]Receipt, 0, len(to))
 	for i, a := range to {
 		start := time.Now()
-		receipt, err := s.send(ctx, a, encoded, now)
+		receipt, err := s.publish(ctx, bus.Envelope{To: a.onBus(), Body: text})
 		if err != nil {
 			return receipts, fmt.Errorf("to[%d]: %w", i, err)
 		}
@@ -51,13 +50,4 @@ func (s *Service) sendToEach(ctx context.Context, to []Address, m Message, now t
 		receipts = append(receipts, receipt)
 	}
 	return receipts, nil
-}
-
-// checkSend returns the error of send that needs no bus to be found.
-func (s *Service) checkSend(to Address, m Message, now time.Time) error {
-	if err := to.check(); err != nil || to.route != bus.Topic {
-		return err
-	}
-	_, err := s.encode(m, now, to.target) // the topic may make it too large
-	return err
 }

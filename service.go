@@ -86,28 +86,34 @@ func (s *Service) send(ctx context.Context, to Address, m Message, now time.Time
 	if err := to.check(); err != nil {
 		return Receipt{}, err
 	}
-	topic := ""
-	if to.route == bus.Topic {
-		topic = to.target
-	}
-	text, err := s.encode(m, now, topic)
+	text, err := s.encode(m, now, to)
 	if err != nil {
 		return Receipt{}, err
 	}
 	return s.publish(ctx, bus.Envelope{To: to.onBus(), Body: text})
 }
 
-// encode returns what clients receive, within the limit of its size.
-func (s *Service) encode(m Message, now time.Time, topic string) ([]byte, error) {
-	text, err := m.Encode(now, topic)
+// encode returns the text of a message, which is within the limit of its size when it
+// is delivered to an address.
+func (s *Service) encode(m Message, now time.Time, to Address) ([]byte, error) {
+	text, err := m.Encode(now)
 	if err != nil {
 		return nil, err
 	}
-	if limit := s.opts.Limits.MessageSize; len(text) > limit {
-		return nil, fmt.Errorf("%w: it has %d bytes, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
-			ErrTooLarge, len(text), limit)
+	return text, s.checkSize(text, to)
+}
+
+func (s *Service) checkSize(text []byte, to Address) error {
+	size := len(text)
+	if to.route == bus.Topic {
+		var room [128]byte
+		size += len(wire.AppendTail(room[:0], to.target)) - len("}")
 	}
-	return text, nil
+	if limit := s.opts.Limits.MessageSize; size > limit {
+		return fmt.Errorf("%w: it has %d bytes, the limit is %d: send a reference to the data, or raise Limits.MessageSize",
+			ErrTooLarge, size, limit)
+	}
+	return nil
 }
 
 // ErrTooLarge says that a message is over Limits.MessageSize. It matches

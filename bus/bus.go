@@ -21,7 +21,7 @@ type Op uint8
 
 // The operations.
 const (
-	Send        Op = iota // write Body, the text of a frame, to each connection and each listener of a topic
+	Send        Op = iota // write the message in Body to each connection and each listener of a topic
 	Disconnect            // close each connection; Body holds the code and the reason
 	Subscribe             // subscribe each connection to the topic in Body
 	Unsubscribe           // unsubscribe each connection from the topic in Body; an empty Body: from all topics

@@ -57,22 +57,22 @@ func ParseMessage(data []byte) (Message, error) {
 // JSON returns the object that would be sent at now, without a topic. The
 // result belongs to the caller.
 func (m Message) JSON(now time.Time) ([]byte, error) {
-	text, err := m.Encode(now, "")
+	text, err := m.Encode(now)
 	return bytes.Clone(text), err
 }
 
-// Encode returns the JSON object that clients receive. A topic, where given,
-// is added as "topic"; a missing timestamp is set to now. The result may be shared
-// with others who encode the message, and must not be changed; it has no room to
-// append to. The error matches ErrInvalidMessage.
-func (m Message) Encode(now time.Time, topic string) ([]byte, error) {
+// Encode returns the JSON object that clients receive, but for what AppendTail adds. A
+// missing timestamp is set to now. The result may be shared with others who encode the
+// message, and must not be changed; it has no room to append to. The error matches
+// ErrInvalidMessage.
+func (m Message) Encode(now time.Time) ([]byte, error) {
 	if m.json != nil {
-		return m.encodeParsed(now, topic), nil
+		return m.encodeParsed(now), nil
 	}
 	if err := checkType(m.Type); err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, m.room(topic))
+	b := make([]byte, 0, m.room())
 	b = append(b, `{"type":`...)
 	b = appendString(b, m.Type)
 	var err error
@@ -87,13 +87,21 @@ func (m Message) Encode(now time.Time, topic string) ([]byte, error) {
 	if _, own := m.Fields["timestamp"]; !own {
 		b = appendTimestamp(b, m.timestamp(now))
 	}
-	return closeObject(b, topic), nil
+	return slices.Clip(append(b, '}')), nil
+}
+
+// AppendTail appends what a message ends with where it is delivered to a topic. It
+// takes the place of the last byte of what Encode returns, a brace.
+func AppendTail(dst []byte, topic string) []byte {
+	dst = append(dst, `,"topic":`...)
+	dst = appendString(dst, topic)
+	return append(dst, '}')
 }
 
 // room is about what the object needs, so that most are built without growing.
-func (m Message) room(topic string) int {
-	const rest = len(`{"type":"","payload":,"timestamp":"2006-01-02T15:04:05.000Z","topic":""}`)
-	n := rest + len(m.Type) + len(topic)
+func (m Message) room() int {
+	const rest = len(`{"type":"","payload":,"timestamp":"2006-01-02T15:04:05.000Z"}`)
+	n := rest + len(m.Type)
 	raw, ok := m.Payload.(json.RawMessage)
 	if !ok && m.Payload != nil || len(m.Fields) > 0 {
 		n += 160
@@ -108,16 +116,14 @@ func (m Message) timestamp(now time.Time) time.Time {
 	return m.Timestamp
 }
 
-func (m Message) encodeParsed(now time.Time, topic string) []byte {
-	if m.stamped && topic == "" {
+func (m Message) encodeParsed(now time.Time) []byte {
+	if m.stamped {
 		return slices.Clip(m.json)
 	}
-	b := make([]byte, 0, len(m.json)+m.room(topic))
+	b := make([]byte, 0, len(m.json)+m.room())
 	b = append(b, m.json[:len(m.json)-1]...)
-	if !m.stamped {
-		b = appendTimestamp(b, now)
-	}
-	return closeObject(b, topic)
+	b = appendTimestamp(b, now)
+	return slices.Clip(append(b, '}'))
 }
 
 func (m Message) appendFields(b []byte) ([]byte, error) {
@@ -208,14 +214,6 @@ func appendTime(b []byte, t time.Time) []byte {
 
 // appendPair appends two digits.
 func appendPair(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
-
-func closeObject(b []byte, topic string) []byte {
-	if topic != "" {
-		b = append(b, `,"topic":`...)
-		b = appendString(b, topic)
-	}
-	return append(b, '}')
-}
 
 // appendString appends s as a JSON string. Names that are plain ASCII, which
 // is nearly all of them, need no escaping.

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -46,9 +45,9 @@ func loneSurrogate() error { return fmt.Errorf("a string or a name in it %w", Er
 
 // head is what the service reads of a message.
 type head struct {
-	kind, timestamp, topic []byte
-	reserved               []byte // the first name that is
-	hasReserved            bool
+	kind, timestamp []byte
+	reserved        []byte // the first name that is
+	hasReserved     bool
 }
 
 // readHead reads a strict JSON object that may travel as a message, in one pass.
@@ -66,8 +65,6 @@ func readHead(data []byte) (h head, err error) {
 		case "timestamp":
 			h.timestamp = r.Value()
 			continue
-		case "topic":
-			h.topic = r.Value()
 		}
 		if !h.hasReserved && reserved(name) {
 			h.reserved, h.hasReserved = name, true
@@ -114,8 +111,7 @@ func parseTime(raw []byte) time.Time {
 	return t
 }
 
-// Delivered reads a message that the service encoded itself. The topic that Encode
-// added is taken off, so that the message can be sent on.
+// Delivered reads a message that the service encoded itself.
 func Delivered(data []byte) (Message, error) {
 	h, err := readHead(data)
 	if err != nil {
@@ -124,10 +120,6 @@ func Delivered(data []byte) (Message, error) {
 	m := Message{json: data, stamped: true, Timestamp: parseTime(h.timestamp)}
 	if m.Type, err = Text(h.kind); err != nil {
 		return Message{}, fmt.Errorf("wire: read the type of a delivered message: %w", err)
-	}
-	if h.topic != nil {
-		own := append(append([]byte(`,"topic":`), h.topic...), '}') // as closeObject wrote it
-		m.json = append(bytes.Clone(bytes.TrimSuffix(data, own)), '}')
 	}
 	return m, nil
 }

@@ -117,7 +117,7 @@ func (c *Conn) Open(text []byte) {
 	c.shard.engine.accept(c)
 	opening := task{run: (*shard).open, conn: c}
 	if text != nil {
-		opening.msg = newMessage(socket.OpText, text, time.Now())
+		opening.msg = newMessage(socket.OpText, text, nil, time.Now())
 	}
 	c.shard.post(opening)
 	c.releaseMail()
@@ -125,16 +125,16 @@ func (c *Conn) Open(text []byte) {
 
 // Send writes a text message to this connection only. It returns false when
 // the connection is closed.
-func (c *Conn) Send(text []byte) bool { return c.send(socket.OpText, text) }
+func (c *Conn) Send(text []byte) bool { return c.send(socket.OpText, text, nil) }
 
 // SendBinary is Send for a binary message.
-func (c *Conn) SendBinary(data []byte) bool { return c.send(socket.OpBinary, data) }
+func (c *Conn) SendBinary(data []byte) bool { return c.send(socket.OpBinary, data, nil) }
 
-func (c *Conn) send(op socket.Opcode, data []byte) bool {
+func (c *Conn) send(op socket.Opcode, body, tail []byte) bool {
 	if c.Retired() {
 		return false
 	}
-	c.shard.post(task{run: (*shard).sendOne, conn: c, msg: newMessage(op, data, time.Now())})
+	c.shard.post(task{run: (*shard).sendOne, conn: c, msg: newMessage(op, body, tail, time.Now())})
 	return true
 }
 

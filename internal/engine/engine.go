@@ -197,15 +197,16 @@ func (e *Engine) prepare(c *Conn, spec Spec) {
 }
 
 // Send writes a text message to the connections an address names and returns
-// their number. It does not wait for the writes.
-func (e *Engine) Send(route bus.Route, target string, text []byte) (recipients int) {
+// their number. It does not wait for the writes. The text is body followed by tail,
+// the part of it that differs from address to address. Neither is kept.
+func (e *Engine) Send(route bus.Route, target string, body []byte, tail ...byte) (recipients int) {
 	if route == bus.Connection {
-		if c := e.Find(target); c != nil && c.Send(text) {
+		if c := e.Find(target); c != nil && c.send(socket.OpText, body, tail) {
 			return 1
 		}
 		return 0
 	}
-	return e.index.send(key{route, target}, newMessage(socket.OpText, text, time.Now()))
+	return e.index.send(key{route, target}, newMessage(socket.OpText, body, tail, time.Now()))
 }
 
 // Admit waits while a shard has more to do than MaxInbox allows, until ctx is

@@ -17,9 +17,12 @@ type message struct {
 	op       socket.Opcode
 }
 
-func newMessage(op socket.Opcode, text []byte, now time.Time) *message {
-	frame := make([]byte, 0, len(text)+10)
-	return &message{frame: socket.AppendFrame(frame, op, text), op: op, sentAt: now}
+// newMessage returns the message whose text, or data, is body followed by tail.
+func newMessage(op socket.Opcode, body, tail []byte, now time.Time) *message {
+	size := len(body) + len(tail)
+	frame := socket.AppendHeader(make([]byte, 0, size+10), op, size, false)
+	frame = append(append(frame, body...), tail...)
+	return &message{frame: frame, op: op, sentAt: now}
 }
 
 // frameOf returns a message's frame as a connection gets it.

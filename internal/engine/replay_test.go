@@ -23,7 +23,7 @@ func (h *history) send() {
 	s, sum := h.index.at(h.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := newMessage(socket.OpText, strconv.AppendInt(nil, int64(len(h.messages)+1), 10), time.Now())
+	m := newMessage(socket.OpText, strconv.AppendInt(nil, int64(len(h.messages)+1), 10), nil, time.Now())
 	h.messages = append(h.messages, m)
 	s.find(sum, h.key).post(m)
 }
