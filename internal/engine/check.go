@@ -175,7 +175,8 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	}
 	v.closing(slot, c)
 	if c.out != nil {
-		v.backlog(slot, c.out)
+		err := c.out.check()
+		v.expect(err == nil, "the backlog of slot %d: %v", slot, err)
 	}
 	v.memberships(slot, c)
 	v.calls(slot, c)
@@ -212,27 +213,6 @@ func (v *inspection) calls(slot int32, c *Conn) {
 		size += len(m.data)
 	}
 	v.expect(c.mail.size == size, "the call queue of slot %d counts %d bytes and has %d", slot, c.mail.size, size)
-}
-
-func (v *inspection) backlog(slot int32, b *backlog) {
-	size := b.flying - b.off
-	dead := 0
-	for _, ch := range b.chunks {
-		if ch.data == nil {
-			dead++
-		} else {
-			size += ch.cost()
-		}
-	}
-	for _, ch := range b.held {
-		size += ch.cost()
-	}
-	v.expect(b.size == size, "the backlog of slot %d counts %d octets and has %d", slot, b.size, size)
-	v.expect(dead == b.dead && (len(b.chunks) == 0 || b.chunks[0].data != nil), "the backlog of slot %d has %d dead chunks and counts %d, or begins with one", slot, dead, b.dead)
-	for g, at := range b.latest {
-		v.expect(at < b.left || at-b.left < len(b.chunks) && b.chunks[at-b.left].of == g, "%s does not wait where slot %d believes", g, slot)
-	}
-	v.expect(b.off == 0 || len(b.chunks) > 0 && b.off < len(b.chunks[0].data), "the backlog of slot %d is written past its end", slot)
 }
 
 func (v *inspection) memberships(slot int32, c *Conn) {

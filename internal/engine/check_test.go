@@ -33,7 +33,7 @@ func TestConsistencyCheckFinds(t *testing.T) {
 		{"free slot in use", func(_ *Engine, c *Conn) { c.shard.free = append(c.shard.free, c.slot) }, "is free and in use"},
 		{"slot lost", func(_ *Engine, c *Conn) { c.shard.slots = append(c.shard.slots, slot{fd: -1}) }, "neither free nor in use"},
 		{"seen", func(_ *Engine, c *Conn) { c.shard.slots[c.slot].seen += 9 }, "has seen fanout"},
-		{"backlog", func(_ *Engine, c *Conn) { c.out = &backlog{size: 5} }, "counts 5 octets and has 0"},
+		{"backlog", func(_ *Engine, c *Conn) { c.out = &backlog{size: 5} }, "counts 5 bytes and has 0"},
 		{"rest of no connection", func(_ *Engine, c *Conn) { c.shard.rests[c] = []byte("x") }, "1 rests are kept, of which connections know 0"},
 		{"rest without bytes", func(_ *Engine, c *Conn) { c.flags |= flagRest | flagPaused }, "has a rest of 0 bytes"},
 		{"rest that is read past", func(_ *Engine, c *Conn) { c.flags |= flagRest; c.shard.rests[c] = []byte("x") }, "has a rest of 1 bytes"},

@@ -29,7 +29,7 @@ func (s *shard) attach(t *task) {
 		}
 	}
 	if a.prelude != nil {
-		s.addChunk(c, chunk{a.prelude, handshake}) // goes out with the first frame, if Open comes in the same turn
+		s.appendAhead(c, chunk{a.prelude, handshake}) // goes out with the first frame, if Open comes in the same turn
 	}
 	s.schedulePing(c)
 	if len(a.buffered) > 0 {
@@ -55,16 +55,6 @@ func (s *shard) place(c *Conn) {
 	s.slots = append(s.slots, mine)
 }
 
-// addChunk writes a chunk ahead of what is held back.
-func (s *shard) addChunk(c *Conn, ch chunk) {
-	if c.out == nil {
-		c.out = &backlog{since: s.tick()}
-	}
-	c.out.chunks = append(c.out.chunks, ch)
-	s.resize(c, ch.cost())
-	s.markDirty(c)
-}
-
 // open writes the first frame, if there is one, then what was held back.
 func (s *shard) open(t *task) {
 	c := t.conn
@@ -82,11 +72,10 @@ func (s *shard) open(t *task) {
 		c.out.since = s.tick()
 	}
 	if t.msg != nil {
-		s.addChunk(c, chunk{data: t.msg.frame})
+		s.appendAhead(c, chunk{data: t.msg.frame})
 	}
 	if c.out != nil {
-		c.out.chunks = append(c.out.chunks, c.out.held...)
-		c.out.held = nil
+		c.out.release()
 		s.markDirty(c)
 	}
 }
@@ -186,7 +175,7 @@ func (s *shard) answerEnd(c *Conn) {
 	why := s.ends[c]
 	c.retireFor(why.ending, why.byPeer, false)
 	if c.state == ended && s.waits(c, lingerTime) { // it will not read what it has left unread
-		s.drop(metrics.DropClosed, s.cut(c))
+		s.drop(metrics.DropClosed, c.out.dropAll())
 	} else {
 		s.settle(c)
 	}
@@ -227,17 +216,13 @@ func (s *shard) closeNow(c *Conn, code uint16, reason string) {
 func (s *shard) sendClose(c *Conn, why cause) {
 	c.retireFor(why.ending, why.byPeer, false)
 	if c.out != nil {
-		for _, ch := range c.out.held { // never opened: it must not be the first frame
-			s.resize(c, -ch.cost())
-			s.engine.metrics.Drops.WithLabelValues(metrics.DropClosed).Inc()
-		}
-		c.out.held = nil
+		s.drop(metrics.DropClosed, c.out.dropHeld()) // never opened: it must not be the first frame
 	}
 	reason := why.reason
 	if why.byPeer {
 		reason = ""
 	}
-	s.addChunk(c, chunk{data: socket.AppendClose(nil, why.code, reason)})
+	s.appendAhead(c, chunk{data: socket.AppendClose(nil, why.code, reason)})
 	s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(why.code)).Inc()
 	s.expire(c, s.engine.cfg.CloseTimeout)
 	s.unpause(c)
@@ -321,13 +306,6 @@ func (s *shard) markDead(c *Conn, from closeState, why cause) {
 		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(why.code)).Inc()
 	}
 	s.dead = append(s.dead, c)
-}
-
-func (s *shard) dropBacklog(c *Conn) {
-	if c.out != nil {
-		s.resize(c, -c.out.size)
-		c.out = nil
-	}
 }
 
 func (s *shard) teardownDead() {

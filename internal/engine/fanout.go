@@ -252,10 +252,10 @@ func (s *shard) pushFanout(c *Conn, f *fanout) {
 	}
 	s.tally.deliveries += len(f.msgs)
 	if c.options&optDeflate != 0 {
-		s.push(c, chunk{f.compressed(), f.list.group})
+		s.enqueueChunk(c, chunk{f.compressed(), f.list.group})
 		return
 	}
-	s.push(c, chunk{s.frames(f), f.list.group})
+	s.enqueueChunk(c, chunk{s.frames(f), f.list.group})
 }
 
 // frames returns a fanout's frames as one chunk. It is copied for as many
@@ -303,7 +303,7 @@ func (s *shard) join(t *task) {
 func (s *shard) replay(c *Conn, g *group, messages []*message) {
 	s.tally.deliveries += len(messages)
 	for _, m := range messages {
-		s.push(c, chunk{c.frameOf(m), g})
+		s.enqueueChunk(c, chunk{c.frameOf(m), g})
 	}
 }
 

@@ -82,11 +82,11 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 // pushControl answers a ping, which need not wait for Open.
 func (s *shard) pushControl(c *Conn, frame []byte) {
 	if c.state.holdsBack() {
-		s.addChunk(c, chunk{data: frame})
-		s.bound(c)
+		s.appendAhead(c, chunk{data: frame})
+		s.enforceLimit(c)
 		return
 	}
-	s.push(c, chunk{data: frame})
+	s.enqueueChunk(c, chunk{data: frame})
 }
 
 func (s *shard) receive(c *Conn, ev socket.Event) {

@@ -159,17 +159,7 @@ func (s *shard) flushOffLoop(c *Conn) {
 		return
 	}
 	o.writing, o.since = true, s.tick()
-	var frames [][]byte
-	for len(b.chunks) > 0 {
-		if ch := b.chunks[0]; ch.data != nil {
-			if len(frames) > 0 && b.flying+len(ch.data) > pieceSize {
-				break
-			}
-			b.flying += ch.cost()
-			frames = append(frames, ch.data)
-		}
-		b.pop() // also what is dead, behind the last that is taken
-	}
+	frames := b.take(pieceSize)
 	if len(b.chunks) == 0 {
 		c.flags &^= flagPingWaits
 	}
@@ -199,8 +189,7 @@ func (s *shard) wrote(t *task) {
 		return
 	}
 	c.offLoop.writing = false
-	s.resize(c, -c.out.flying)
-	c.out.flying = 0
+	c.out.confirm()
 	if t.arg == nil && c.descriptor() < 0 && (c.flags&flagPingWaits != 0 || c.options&optTransport != 0) {
 		s.heard(c) // the peer, or what stands before it, takes what comes before the ping; of a transport, the ping too
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -171,89 +170,6 @@ func TestDropOldestKeepsTheNewestOfEachTopic(t *testing.T) {
 	}
 }
 
-// However much of small and undroppable messages waits for slow clients, a
-// message to their topics costs the loop little more than with little waiting, or
-// they are closed.
-func TestSlowPoliciesAreCheap(t *testing.T) {
-	t.Parallel()
-	for _, topic := range []string{"latest", "oldest"} {
-		t.Run(topic, func(t *testing.T) {
-			t.Parallel()
-			few, many := newLaggards(t, topic, 20<<10), newLaggards(t, topic, 1<<20-1<<10)
-			var quick, slow []time.Duration
-			for range 40 { // in turn, since other tests take the processor now and then
-				quick = append(quick, few.send(100))
-				slow = append(slow, many.send(100))
-			}
-			if q, s := median(quick), median(slow); s > 20*q {
-				t.Errorf("100 messages took %v with little waiting, %v with much", q, s)
-			}
-			few.finish(t)
-			many.finish(t)
-		})
-	}
-}
-
-func median(all []time.Duration) time.Duration {
-	slices.Sort(all)
-	return all[len(all)/2]
-}
-
-// laggards are clients that do not read, with so much waiting for each.
-type laggards struct {
-	engine *Engine
-	topic  string
-	peers  []*peer
-	reads  []func()
-}
-
-func newLaggards(t *testing.T, topic string, waiting float64) *laggards {
-	l := &laggards{topic: topic, engine: newEngine(t, func(c *Config) { c.Topics, c.Shards = slowRules, 1 })}
-	for range 20 {
-		p := newPeer()
-		l.peers, l.reads = append(l.peers, p), append(l.reads, p.closeGate(t))
-		register(t, l.engine, paths[0], p, "u")
-		_, _ = p.Subscribe(topic, 0)
-		before := gauge(t, l.engine.metrics.BacklogBytes)
-		l.fill(t, p, 32<<10, 1, before+1) // what the kernel takes, and a little
-		l.fill(t, p, 60, 60, before+waiting-float64(10<<10))
-		l.fill(t, p, 60, 1, before+waiting)
-		do(p.shard, func() { p.out.since -= ticks(lagTime) }) // as if time had passed
-	}
-	return l
-}
-
-// fill sends to a client, some messages at a time, until so much waits in all.
-func (l *laggards) fill(t *testing.T, p *peer, size, step int, until float64) {
-	t.Helper()
-	for gauge(t, l.engine.metrics.BacklogBytes) < until {
-		for range step {
-			p.Conn.Send([]byte(noise(size)))
-		}
-		l.engine.Members(bus.Everyone, "")
-	}
-}
-
-// send returns how long so many messages to all of them take.
-func (l *laggards) send(messages int) time.Duration {
-	start := time.Now()
-	for range messages {
-		l.engine.Send(bus.Topic, l.topic, []byte(noise(60)))
-		l.engine.Members(bus.Everyone, "")
-	}
-	return time.Since(start)
-}
-
-func (l *laggards) finish(t *testing.T) {
-	t.Helper()
-	consistent(t, l.engine)
-	for i, p := range l.peers {
-		l.reads[i]()
-		p.Conn.Close(1000, "")
-		p.log()
-	}
-}
-
 var letters = func() string {
 	b := make([]byte, 48<<10)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(b)
@@ -281,41 +197,4 @@ func gauge(t *testing.T, m prometheus.Collector) (value float64) {
 func counted(t *testing.T, e *Engine, reason string) float64 {
 	t.Helper()
 	return gauge(t, e.metrics.Drops.WithLabelValues(reason).(prometheus.Collector))
-}
-
-// A client that lags for good, and takes part in one latest-only topic after the
-// other, does not make its backlog remember them all.
-func TestLatestForgetsWhatWasWritten(t *testing.T) {
-	t.Parallel()
-	e := newEngine(t, func(c *Config) { c.Shards, c.Topics, c.MaxBacklog = 1, slowRules, 64<<20 })
-	p := newPeer()
-	read := p.closeGate(t)
-	register(t, e, paths[0], p, "u")
-	if _, err := p.Subscribe("latest:1", 0); err != nil {
-		t.Fatal(err)
-	}
-	for full := false; !full; {
-		e.Send(bus.User, "u", []byte(noise(64<<10)))
-		do(p.shard, func() {
-			if full = p.out != nil && p.out.size > 4<<20; full { // more than the kernel will still take
-				p.out.since = p.shard.tick() - ticks(lagTime)
-				p.out.latest = map[*group]int{}
-				for range 1000 {
-					p.out.latest[new(group)] = p.out.left - 1
-				}
-			}
-		})
-	}
-	e.Send(bus.Topic, "latest:1", []byte("news"))
-	e.Members(bus.Everyone, "")
-	do(p.shard, func() {
-		if n := len(p.out.latest); n != 1 {
-			t.Errorf("%d topics are remembered", n)
-		}
-	})
-	read()
-	p.Conn.Close(1000, "")
-	if got := p.log(); got[len(got)-1] != "news" {
-		t.Errorf("the last message is %.20q", got[len(got)-1])
-	}
 }

@@ -151,11 +151,7 @@ func (s *shard) ahead(c *Conn) busy {
 	}
 	acked, pending := poll.Acknowledged(fd)
 	if b := c.out; b != nil {
-		pending += uint64(b.flying)
-		for _, ch := range b.chunks {
-			pending += uint64(len(ch.data))
-		}
-		pending -= uint64(b.off)
+		pending += uint64(b.unwritten())
 	}
 	return busy{acked, acked + pending}
 }
