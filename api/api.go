@@ -1,11 +1,11 @@
-// Package api is the HTTP API by which back ends send messages, see who is
-// connected, and disconnect and subscribe connections.
+// Package api is the HTTP API with which back ends send messages, list connections,
+// and disconnect and subscribe them.
 //
-// It owns the way from a request to a call of realtime.Service and back: API
-// keys, strict JSON, and errors as problem details (RFC 9457). openapi.json is
-// its contract. It never keeps anything between requests, never decides who
-// receives a message, and never logs a key, a body or a name in a path. Its handlers are
-// safe for concurrent use and start no goroutines.
+// It translates HTTP requests into calls of realtime.Service: API keys, strict JSON,
+// and errors as problem details (RFC 9457). openapi.json is its contract. It keeps no
+// state between requests, never decides who receives a message, and never logs a key,
+// a body or a name in a path. Its handlers are safe for concurrent use and start no
+// goroutines.
 package api
 
 import (
@@ -23,9 +23,9 @@ import (
 
 // Options configure the API. The zero value is an API that refuses every call.
 type Options struct {
-	// Keys are the API keys, any of which a call must bring as "Authorization:
-	// Bearer <key>". Blank ones are ignored. Without any, every call is refused
-	// with 403. New logs a warning when one has fewer than 16 bytes.
+	// Keys are the API keys. A call must have one of them as "Authorization: Bearer
+	// <key>". Blank keys are ignored. Without any key, every call is refused with 403.
+	// New logs a warning when a key has fewer than 16 bytes.
 	Keys []string
 	// MaxBody is the longest body of a request in bytes; a batch may be 64
 	// times as long. Default: the service's Limits.MessageSize.
@@ -33,12 +33,12 @@ type Options struct {
 	// Timeout bounds a call: how long its body may take to arrive, and how long
 	// it waits for sockets that cannot keep up. Default: 10 s.
 	Timeout time.Duration
-	// TrustedProxies are the networks of the proxies before this API, whose
-	// X-Forwarded-For is believed: the log names the address of the caller. What
-	// any other writes there is ignored.
+	// TrustedProxies are the networks of the proxies in front of this API. Their
+	// X-Forwarded-For gives the address of the caller for the log; from any other
+	// peer the header is ignored.
 	TrustedProxies []netip.Prefix
-	// Log gets the failures that are not the caller's, and at info, limited in
-	// rate, the calls that were refused. Default: slog.Default.
+	// Log receives failures that are not the caller's fault and, at info and limited
+	// in rate, refused calls. Default: slog.Default.
 	Log *slog.Logger
 }
 
@@ -55,15 +55,14 @@ type api struct {
 	refusals refusals
 }
 
-// New returns the handler of /v1/... and /openapi.json; the latter asks for no
-// key. Mount it at those paths without stripping a prefix. Path parameters may
+// New returns the handler of /v1/... and /openapi.json; the latter needs no key.
+// Mount it at those paths without stripping a prefix. Path parameters may
 // be percent-encoded, a slash as %2F and the names "." and ".." as %2E and %2E%2E;
-// only a name that is nothing but a slash has no path, since http.ServeMux takes
-// it for the path's end. A batch can carry them all.
+// only the name "/" has no path, since http.ServeMux takes it for the end of the
+// path. A batch can carry every name.
 //
-// The handler bounds the time for a request's body; the http.Server it is in has
-// to bound the rest, or a client that does not read its answers keeps its
-// connection: set ReadHeaderTimeout, IdleTimeout and WriteTimeout, the latter
+// The handler bounds the time for the body of a request. The http.Server must bound
+// the rest, or a client that does not read its answers keeps its connection: set ReadHeaderTimeout, IdleTimeout and WriteTimeout, the latter
 // to more than Options.Timeout.
 func New(svc *realtime.Service, o Options) http.Handler {
 	a := newAPI(svc, o)
@@ -82,8 +81,8 @@ func New(svc *realtime.Service, o Options) http.Handler {
 	unknown := a.handler(route{path: "unknown", call: notFound})
 	mux.Handle("/", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect such a path to another one, with an answer that
-		// is not a problem.
+		// The mux would redirect an unclean path, and a name with ../ to another
+		// address.
 		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped {
 			unknown.ServeHTTP(w, r)
 			return
@@ -105,12 +104,13 @@ func newAPI(svc *realtime.Service, o Options) *api {
 	return a
 }
 
-// handler is what all answers have in common: key, limits and form.
+// handler serves a route: it bounds the time and the body, and answers an error with
+// a problem.
 func (a *api) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
 		defer cancel()
-		// A server that cannot set it bounds the time in its own way, or not at all.
+		// Not every ResponseWriter has a read deadline; then the server bounds the time.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.timeout))
 		r = r.WithContext(ctx)
 		body := leftover.Watch(r.Body)
@@ -124,8 +124,8 @@ func (a *api) handler(rt route) http.Handler {
 	})
 }
 
-// serve makes the call, when the request brings a key, and answers it. Nothing
-// is written when it returns an error.
+// serve checks the key, makes the call and writes its answer. When it returns an
+// error it has written nothing.
 func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 	if !rt.public {
 		if p := a.keys.check(r.Header); p != nil {

@@ -11,7 +11,7 @@ import (
 // maxBatch is how many messages a batch may have.
 const maxBatch = 1000
 
-// results is the answer to a batch: a receipt or a failure for each message.
+// results is the answer to a batch, with a receipt or a failure for each message.
 type results struct {
 	Results []any `json:"results"`
 }
@@ -20,8 +20,8 @@ type failure struct {
 	Error *problem `json:"error"`
 }
 
-// batch sends messages one after the other. One that fails does not stop those
-// behind it.
+// batch sends messages one after the other. A message that fails does not stop the
+// next ones.
 func (a *api) batch(r *http.Request) (any, error) {
 	if err := refuseIdempotency(r.Header); err != nil {
 		return nil, err
@@ -37,8 +37,8 @@ func (a *api) batch(r *http.Request) (any, error) {
 	return a.sendEntries(r.Context(), entries)
 }
 
-// sendEntries returns an error only when it is none of the messages' fault that
-// not one of them was sent.
+// sendEntries sends the messages and returns a result for each. It returns an error
+// only when every message failed with 503.
 func (a *api) sendEntries(ctx context.Context, entries []json.RawMessage) (any, error) {
 	answer := results{Results: make([]any, len(entries))}
 	unsent := 0
@@ -88,7 +88,7 @@ func (a *api) sendEntry(ctx context.Context, entry json.RawMessage) (realtime.Re
 	return a.svc.Send(ctx, to, m)
 }
 
-// parseAddress reads {"user":"u1"} and its like. What names it in the error.
+// parseAddress reads an address such as {"user":"u1"}. The error calls it what.
 func parseAddress(what string, data json.RawMessage) (to realtime.Address, err error) {
 	kinds := map[string]func(string) realtime.Address{
 		"user": realtime.User, "role": realtime.Role, "connection": realtime.Connection, "topic": realtime.Topic,

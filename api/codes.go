@@ -2,8 +2,8 @@ package api
 
 import "net/http"
 
-// code is the stable name of a problem, for programs: it never changes, while
-// the detail beside it may.
+// code identifies a problem for programs. It never changes its meaning; the detail
+// beside it may change.
 type code string
 
 // The codes, grouped by status.
@@ -42,7 +42,7 @@ const (
 	unavailable        code = "unavailable"
 )
 
-// statuses holds the status that goes with each code; never changed.
+// statuses holds the HTTP status of each code. It is never modified.
 var statuses = map[code]int{
 	malformedJSON:     http.StatusBadRequest,
 	missingBody:       http.StatusBadRequest,

@@ -32,7 +32,7 @@ func describe(c *realtime.Conn) connectionInfo {
 	return info
 }
 
-// listed makes an empty list [] in JSON rather than null.
+// listed returns names, or an empty list instead of nil: [] in JSON rather than null.
 func listed(names []string) []string {
 	if names == nil {
 		return []string{}
@@ -46,14 +46,14 @@ type connectionList struct {
 	Next        string           `json:"next,omitempty"`
 }
 
-// candidate is a connection with its id, which is made again each time it is
-// asked for.
+// candidate holds a connection and its id, which Conn.ID would format at each call.
 type candidate struct {
 	id   string
 	conn *realtime.Conn
 }
 
-// connections lists those of this node that match all filters, by id.
+// connections lists the connections of this node that match all filters, sorted by
+// id.
 func (a *api) connections(r *http.Request) (any, error) {
 	q, err := parseQuery(r)
 	if err != nil {
@@ -82,7 +82,7 @@ func (a *api) connections(r *http.Request) (any, error) {
 	return list, nil
 }
 
-// filter says which connections are asked for; an empty string is any.
+// filter selects connections; an empty string matches all.
 type filter struct{ user, role, topic string }
 
 func newFilter(q query) (filter, error) {
@@ -103,7 +103,7 @@ func newFilter(q query) (filter, error) {
 	return f, nil
 }
 
-// narrowest returns the address of the group that is likely the smallest.
+// narrowest returns the address that probably has the fewest connections.
 func (f filter) narrowest() realtime.Address {
 	switch {
 	case f.user != "":

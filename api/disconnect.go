@@ -7,7 +7,7 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// maxReason is what a close frame has room for, in bytes (RFC 6455 section 5.5).
+// maxReason is the longest reason of a close frame in bytes (RFC 6455 section 5.5).
 const maxReason = 123
 
 // disconnected is the answer to a disconnect.
@@ -15,12 +15,12 @@ type disconnected struct {
 	Disconnected int `json:"disconnected"`
 }
 
-// closeCodes says in words what mayClose decides.
+// closeCodes lists the codes that mayClose accepts, for error texts.
 const closeCodes = "1000, 1001, 1008, 1011, 1012, 1013 or one from 4000 to 4999"
 
-// mayClose reports whether a caller may close connections with the code. Codes
-// of RFC 6455 that blame a peer's frames are the protocol's to send, those from
-// 3000 to 3999 a registered library's.
+// mayClose reports whether a caller may close connections with the code. Only the
+// protocol itself sends the codes of RFC 6455 about broken frames; 3000 to 3999 are
+// for registered libraries.
 func mayClose(code int) bool {
 	switch code {
 	case 1000, 1001, 1008, 1011, 1012, 1013:
@@ -29,7 +29,7 @@ func mayClose(code int) bool {
 	return code >= 4000 && code <= 4999
 }
 
-// closeOrder is how connections are to be closed.
+// closeOrder holds the code and the reason of a disconnect.
 type closeOrder struct {
 	code   realtime.CloseCode
 	reason string
@@ -43,8 +43,9 @@ func (a *api) disconnect(r *http.Request) (any, error) {
 	return disconnected{n}, err
 }
 
-// disconnectAll is for addresses without connections too.
-func (a *api) disconnectAll(of addressee) call {
+// disconnectAll returns a call that closes all connections of an address; none is no
+// error.
+func (a *api) disconnectAll(of pathAddress) call {
 	return func(r *http.Request) (any, error) {
 		n, err := a.closeAll(r, of(r))
 		return disconnected{n}, err
@@ -64,8 +65,8 @@ func (a *api) closeAll(r *http.Request, to realtime.Address) (int, error) {
 	return done.Recipients, err
 }
 
-// parseCloseOrder reads {"code":4503,"reason":"..."}; both, and the whole, may
-// be left out.
+// parseCloseOrder reads {"code":4503,"reason":"..."}. Both members, and the whole
+// body, are optional.
 func parseCloseOrder(data []byte) (closeOrder, error) {
 	order := closeOrder{code: wire.CloseKicked}
 	if data == nil {

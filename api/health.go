@@ -10,14 +10,14 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// Health answers 200 for as long as the process serves HTTP: for a supervisor that
-// restarts a process that hangs.
+// Health answers 200 while the process serves HTTP. It is for supervisors that restart
+// a hanging process.
 func Health() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") })
 }
 
 // Ready answers 200 until Shutdown is called and 503 from then on, also during
-// Options.DrainDelay: for load balancers.
+// Options.DrainDelay. It is for load balancers.
 func Ready(svc *realtime.Service) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if svc.Ready() {
@@ -34,9 +34,9 @@ func writeStatus(w http.ResponseWriter, code int, word string) {
 	writeJSON(w, code, "application/json", []byte(`{"status":"`+word+`"}`))
 }
 
-// Metrics serves the service's figures, the Go runtime's, the process's and those
-// of further collectors in the formats of Prometheus, from a registry of its own.
-// It panics when two have the same name.
+// Metrics serves the metrics of the service, the Go runtime, the process and further
+// collectors in the formats of Prometheus, from its own registry. It panics when two
+// metrics have the same name.
 func Metrics(svc *realtime.Service, more ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(more...)

@@ -11,14 +11,14 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// keys are the digests of the API keys. Digests are compared, and all of them,
-// so that the time tells neither a key's length nor which one nearly matched.
+// keys are the digests of the API keys. A key is compared with all digests, so that
+// the time of the comparison reveals neither the length of a key nor a near match.
 type keys [][sha256.Size]byte
 
-// minKey is the length in bytes below which a key can be guessed.
+// minKey is the length in bytes below which a key is easy to guess.
 const minKey = 16
 
-// warnOfShortKeys logs how many keys are too short. It shows none.
+// warnOfShortKeys logs how many keys are too short, and never a key.
 func warnOfShortKeys(texts []string, log *slog.Logger) {
 	short := 0
 	for _, text := range texts {
@@ -41,10 +41,9 @@ func newKeys(texts []string) keys {
 	return k
 }
 
-// RequireKey hands next the requests that bring one of the keys, as calls of New's
-// handler do. It answers the others with a problem, counts and logs them; their
-// path in the log is "guarded". Of the options only Keys, TrustedProxies and Log
-// count.
+// RequireKey passes requests with one of the keys to next. It answers other requests
+// with a problem, as the handler of New does, and counts and logs them with the path
+// "guarded". It uses only Keys, TrustedProxies and Log of the options.
 func RequireKey(svc *realtime.Service, o Options, next http.Handler) http.Handler {
 	k, refused := newKeys(o.Keys), newRefusals(svc, o.TrustedProxies, cmp.Or(o.Log, slog.Default()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,8 +56,8 @@ func RequireKey(svc *realtime.Service, o Options, next http.Handler) http.Handle
 	})
 }
 
-// check returns nil when the header brings one of the keys (RFC 6750 section
-// 2.1), a problem with 401 or 403 otherwise.
+// check returns nil when the header has one of the keys (RFC 6750 section 2.1),
+// otherwise a problem with 401 or 403.
 func (k keys) check(header http.Header) *problem {
 	if len(k) == 0 {
 		return newProblem(apiDisabled, "the API is disabled: no API key is configured")
@@ -68,14 +67,14 @@ func (k keys) check(header http.Header) *problem {
 		return newProblem(missingKey, `an API key is missing; send "Authorization: Bearer <key>"`).
 			with("WWW-Authenticate", "Bearer")
 	}
-	var brought []string // as in the credentials of a WebSocket, other schemes do not count
+	var tokens []string // other schemes are ignored, as for WebSockets
 	for _, value := range given {
 		// The scheme ends with one or more spaces (RFC 9110 section 11.4).
 		if scheme, key, _ := strings.Cut(value, " "); strings.EqualFold(scheme, "Bearer") {
-			brought = append(brought, strings.TrimLeft(key, " "))
+			tokens = append(tokens, strings.TrimLeft(key, " "))
 		}
 	}
-	if len(brought) != 1 || !k.match(brought[0]) {
+	if len(tokens) != 1 || !k.match(tokens[0]) {
 		return newProblem(invalidKey, `the API key is wrong; send one key as "Authorization: Bearer <key>"`).
 			with("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// document is the OpenAPI 3.1 description of the API; never changed.
+// document is the OpenAPI 3.1 description of the API. It is never modified.
 //
 //go:embed openapi.json
 var document []byte

@@ -12,8 +12,8 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// problem is an error as callers see it (RFC 9457). Type is "about:blank": the
-// status says what kind it is, the code which one, the detail what to do.
+// problem is the answer to a refused call (RFC 9457). The type is always
+// "about:blank"; programs look at the code, people read the detail.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -24,8 +24,8 @@ type problem struct {
 	header http.Header
 }
 
-// newProblem returns a problem with the status of its code. One that may be gone
-// in a second asks the caller to try again then.
+// newProblem returns a problem with the status of its code. With 503 it asks the
+// caller to try again after a second.
 func newProblem(c code, format string, args ...any) *problem {
 	status := statuses[c]
 	p := &problem{
@@ -38,7 +38,7 @@ func newProblem(c code, format string, args ...any) *problem {
 	return p
 }
 
-// with adds a header to the answer.
+// with sets a header field of the answer.
 func (p *problem) with(name, value string) *problem {
 	p.header.Set(name, value)
 	return p
@@ -47,11 +47,11 @@ func (p *problem) with(name, value string) *problem {
 // Error returns the detail.
 func (p *problem) Error() string { return p.Detail }
 
-// badBody is about a member of the body.
+// badBody returns a problem about a member of the body.
 func badBody(format string, args ...any) *problem { return newProblem(invalidBody, format, args...) }
 
-// problem tells the caller about an error. What is neither the caller's fault
-// nor expected is logged here, since its cause is not the caller's business.
+// problem returns the problem for the error of a call. It logs an unexpected error,
+// whose cause the caller does not see.
 func (a *api) problem(ctx context.Context, err error) *problem {
 	var p *problem
 	switch {
@@ -74,13 +74,13 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 	case errors.Is(err, realtime.ErrShutdown):
 		return newProblem(shutDown, "this node is shut down; send to another one")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return newProblem(overloaded, "the clients cannot keep up with what is sent; send less, or later")
+		return newProblem(overloaded, "the clients cannot keep up with the messages; send less, or later")
 	}
 	a.log.ErrorContext(ctx, "an API call failed", "error", err)
-	return newProblem(unavailable, "the service cannot do this just now; try again later")
+	return newProblem(unavailable, "the service cannot do this now; try again later")
 }
 
-// plain leaves out which Go call failed: the caller made another one.
+// plain removes the name of the failed Go call, which the HTTP caller did not make.
 func plain(err error) error {
 	if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "realtime: ") {
 		return inner
@@ -88,7 +88,7 @@ func plain(err error) error {
 	return err
 }
 
-// write answers with the problem.
+// write writes the problem as the answer.
 func (p *problem) write(w http.ResponseWriter) {
 	for name, values := range p.header {
 		w.Header()[name] = values
@@ -97,7 +97,7 @@ func (p *problem) write(w http.ResponseWriter) {
 	writeJSON(w, p.Status, "application/problem+json", body)
 }
 
-// write answers a call that did what it was asked to; a nil answer is 204.
+// write writes the answer of a successful call as JSON; nil is 204.
 func write(w http.ResponseWriter, answer any) error {
 	if answer == nil {
 		setHeaders(w.Header())

@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// How many entries a page has.
+// The number of entries of a page.
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
 )
 
-// checkQuery refuses parameters other than these, since a filter with a slip in
-// its name would match everything, and any that is given twice.
+// checkQuery refuses parameters other than names, since a filter with a misspelled
+// name would match everything, and repeated parameters.
 func checkQuery(r *http.Request, names []string) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -33,14 +33,14 @@ func checkQuery(r *http.Request, names []string) error {
 	return nil
 }
 
-// query is that of a request for a list.
+// query holds the query parameters of a request for a list.
 type query struct {
 	values url.Values
 	limit  int
-	after  string // only what sorts behind it
+	after  string // the page begins behind this key
 }
 
-// parseQuery reads what checkQuery has accepted.
+// parseQuery reads a query that checkQuery has accepted.
 func parseQuery(r *http.Request) (query, error) {
 	values := r.URL.Query()
 	q := query{values: values, limit: defaultLimit, after: values.Get("after")}
@@ -55,8 +55,8 @@ func parseQuery(r *http.Request) (query, error) {
 	return q, nil
 }
 
-// page cuts what is sorted by key, and lies behind q.after, to one page. Next
-// is what to give as "after" for the next one, empty on the last.
+// page returns the first page of entries that are sorted by key and lie behind
+// q.after. Next is the "after" of the following page, empty for the last page.
 func page[T any](q query, sorted []T, key func(T) string) (part []T, next string) {
 	if len(sorted) <= q.limit {
 		return sorted, ""

@@ -13,16 +13,16 @@ import (
 	"boundary-app.org/realtime/internal/origin"
 )
 
-// refusals tells the operator about refused calls. Safe for concurrent use.
+// refusals counts and logs refused calls. Safe for concurrent use.
 type refusals struct {
 	counted *prometheus.CounterVec // by code
 	log     *loglimit.Kinds        // by code: callers cause the lines
 	proxies origin.Proxies
 }
 
-// newRefusals returns refusals that are counted among the figures of the service,
-// which outlive a handler. A code that was not needed yet is there with zero, so
-// that the first refusal is seen as a change.
+// newRefusals returns refusals that count in the metrics of the service, which
+// outlive a handler. Every code starts at zero, so that the first refusal is visible
+// as a change.
 func newRefusals(svc *realtime.Service, proxies []netip.Prefix, log *slog.Logger) refusals {
 	r := refusals{
 		counted: svc.Collector().(*metrics.Set).APIRefusals,
@@ -35,8 +35,8 @@ func newRefusals(svc *realtime.Service, proxies []netip.Prefix, log *slog.Logger
 	return r
 }
 
-// report counts and logs a refusal. Pattern is the path of the operation as it is
-// documented, since the path itself has names of users in it.
+// report counts and logs a refusal. Pattern is the documented path of the operation;
+// the path of the request would show names of users.
 func (r refusals) report(request *http.Request, pattern string, p *problem) {
 	r.counted.WithLabelValues(string(p.Code)).Inc()
 	if p.Code == unavailable {
@@ -46,7 +46,7 @@ func (r refusals) report(request *http.Request, pattern string, p *problem) {
 		"method", shortMethod(request.Method), "path", pattern, "address", origin.AddressText(r.proxies.Client(request)))
 }
 
-// shortMethod returns a method of HTTP, and "other" for what a caller made up.
+// shortMethod returns a method of HTTP as it is, and "other" for any other text.
 func shortMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

@@ -15,40 +15,40 @@ func (a *api) revoke(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	order, err := parseRevocation(data)
+	revocation, err := parseRevocation(data)
 	if err != nil {
 		return nil, err
 	}
-	done, err := a.svc.Revoke(r.Context(), order)
+	done, err := a.svc.Revoke(r.Context(), revocation)
 	if err != nil {
 		return nil, err
 	}
 	return disconnected{done.Recipients}, nil
 }
 
-// parseRevocation reads {"user":"u1","until":"2026-01-02T03:04:05Z","reason":"..."};
-// in place of the user a connection, or a token's id.
-func parseRevocation(data []byte) (order realtime.Revocation, err error) {
+// parseRevocation reads {"user":"u1","until":"2026-01-02T03:04:05Z","reason":"..."}
+// with "user", "connection" or "tokenId".
+func parseRevocation(data []byte) (revocation realtime.Revocation, err error) {
 	body, err := parseBody(data, "user", "connection", "tokenId", "until", "reason")
 	if err != nil {
-		return order, err
+		return revocation, err
 	}
-	if err := body.revoked(&order); err != nil {
-		return order, err
+	if err := body.readRevoked(&revocation); err != nil {
+		return revocation, err
 	}
-	if order.Until, err = body.instant("until"); err != nil {
-		return order, err
+	if revocation.Until, err = body.time("until"); err != nil {
+		return revocation, err
 	}
-	if err := body.text("reason", "a string", &order.Reason); err != nil {
-		return order, err
+	if err := body.text("reason", "a string", &revocation.Reason); err != nil {
+		return revocation, err
 	}
-	return order, checkReason(order.Reason)
+	return revocation, checkReason(revocation.Reason)
 }
 
-// revoked reads what is revoked, which is one thing.
-func (m members) revoked(order *realtime.Revocation) error {
+// readRevoked reads the one of "user", "connection" and "tokenId" that is given.
+func (m members) readRevoked(r *realtime.Revocation) error {
 	var given []string
-	targets := map[string]*string{"user": &order.User, "connection": &order.Connection, "tokenId": &order.TokenID}
+	targets := map[string]*string{"user": &r.User, "connection": &r.Connection, "tokenId": &r.TokenID}
 	for name := range targets {
 		if m[name] != nil {
 			given = append(given, name)
@@ -64,22 +64,22 @@ func (m members) revoked(order *realtime.Revocation) error {
 	return wire.CheckTarget(name, *targets[name])
 }
 
-// instants is the form of RFC 3339: time.Parse takes a comma, single digits and
-// zones of any number of hours, too.
-var instants = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+// rfc3339 is the exact form of a time: time.Parse also accepts a comma, single digits
+// and any number of hours as zone.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
-// instant reads a member that is a time (RFC 3339); zero when there is none.
-func (m members) instant(name string) (at time.Time, err error) {
+// time reads a member that is a time (RFC 3339). It returns zero when there is none.
+func (m members) time(name string) (at time.Time, err error) {
 	const kind = `a time (RFC 3339) such as "2026-01-02T03:04:05Z"`
 	var text string
 	if err := m.text(name, kind, &text); err != nil || m[name] == nil {
 		return at, err
 	}
 	at, err = time.Parse(time.RFC3339, text)
-	if err != nil || !instants.MatchString(text) {
+	if err != nil || !rfc3339.MatchString(text) {
 		return time.Time{}, badBody("%q must be %s", name, kind)
 	}
-	if at.IsZero() { // which would stand for none
+	if at.IsZero() { // zero would mean that there is none
 		return at, badBody("%q is in the past; leave it out, or give a later time", name)
 	}
 	return at, nil

@@ -8,21 +8,21 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// call does what a request asks for and returns what to answer; a nil answer is
-// 204. It writes nothing itself.
+// call carries out a request and returns its answer; a nil answer is 204. It does not
+// write to the response.
 type call func(r *http.Request) (answer any, err error)
 
-// route is one operation of the API and what a request may bring to it.
+// route is one operation of the API and what its request may contain.
 type route struct {
 	method, path string
 	call         call
 	query        []string // names of parameters
 	maxBody      int64    // bytes; 0: no body
-	public       bool     // no key is asked for
+	public       bool     // needs no key
 }
 
-// strict returns the route with a call that refuses what it would not look at:
-// a caller that sends it expects it to matter.
+// strict returns the route with a call that refuses query parameters and a body that
+// the operation does not use: a caller that sends them expects an effect.
 func (rt route) strict() route {
 	do := rt.call
 	rt.call = func(r *http.Request) (any, error) {
@@ -39,7 +39,7 @@ func (rt route) strict() route {
 	return rt
 }
 
-// routes is every operation; the mux is built from it and nothing else.
+// routes returns all operations of the API.
 func (a *api) routes() []route {
 	return slices.Concat(
 		[]route{{method: "GET", path: "/openapi.json", call: openAPI, public: true}},
@@ -101,8 +101,8 @@ func (a *api) topicRoutes() []route {
 	}
 }
 
-// addressee finds in a request's path which connections it is about.
-type addressee func(r *http.Request) realtime.Address
+// pathAddress returns the address that the path of a request names.
+type pathAddress func(r *http.Request) realtime.Address
 
 func everyone(*http.Request) realtime.Address     { return realtime.Everyone() }
 func user(r *http.Request) realtime.Address       { return realtime.User(r.PathValue("user")) }
@@ -110,18 +110,18 @@ func role(r *http.Request) realtime.Address       { return realtime.Role(r.PathV
 func connection(r *http.Request) realtime.Address { return realtime.Connection(r.PathValue("id")) }
 func topic(r *http.Request) realtime.Address      { return realtime.Topic(r.PathValue("topic")) }
 
-// source is topic where the path names another topic too.
+// source is topic for paths that name a second topic.
 func source(r *http.Request) realtime.Address { return realtime.Topic(r.PathValue("source")) }
 
 func notFound(*http.Request) (any, error) {
 	return nil, newProblem(unknownPath,
-		"there is nothing at this path; /openapi.json lists what there is. Names in a path are not empty, and percent-encoded")
+		"there is nothing at this path; /openapi.json lists all paths. Names in a path must be percent-encoded and not empty")
 }
 
 func onlyMethods(allowed []string) call {
 	allow := strings.Join(allowed, ", ")
 	return func(*http.Request) (any, error) {
-		return nil, newProblem(methodNotAllowed, "this path takes %s", allow).with("Allow", allow)
+		return nil, newProblem(methodNotAllowed, "this path accepts %s only", allow).with("Allow", allow)
 	}
 }
 

@@ -14,8 +14,8 @@ type receipt struct {
 
 func receiptOf(r realtime.Receipt) receipt { return receipt{r.Recipients} }
 
-// send sends the body, a message.
-func (a *api) send(to addressee) call {
+// send returns a call that sends its body, a message, to an address.
+func (a *api) send(to pathAddress) call {
 	return func(r *http.Request) (any, error) {
 		if err := refuseIdempotency(r.Header); err != nil {
 			return nil, err
@@ -36,7 +36,8 @@ func (a *api) send(to addressee) call {
 	}
 }
 
-// parseMessage tells what is no JSON from JSON that is no message.
+// parseMessage parses a message. A body that is not valid JSON is malformedJSON, not
+// invalidMessage.
 func parseMessage(body []byte) (realtime.Message, error) {
 	m, err := realtime.ParseMessage(body)
 	if err != nil && wire.CheckStrict(body) != nil {
@@ -45,7 +46,7 @@ func parseMessage(body []byte) (realtime.Message, error) {
 	return m, err
 }
 
-// refuseIdempotency refuses what would otherwise be a promise not kept.
+// refuseIdempotency refuses an Idempotency-Key, since retries are not detected yet.
 func refuseIdempotency(header http.Header) error {
 	if len(header.Values("Idempotency-Key")) == 0 {
 		return nil

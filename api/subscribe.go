@@ -7,7 +7,7 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// reached is the answer to a change of all the subscriptions of an address.
+// reached is the answer to a change of the subscriptions of an address.
 type reached struct {
 	Recipients int `json:"recipients"`
 }
@@ -15,15 +15,16 @@ type reached struct {
 // change is Service.Subscribe or Service.Unsubscribe.
 type change func(ctx context.Context, to realtime.Address, topic string) (realtime.Receipt, error)
 
-// changeAll is for addresses without connections too.
-func changeAll(do change, of addressee) call {
+// changeAll returns a call that changes the subscriptions of all connections of an
+// address; none is no error.
+func changeAll(do change, of pathAddress) call {
 	return func(r *http.Request) (any, error) {
 		done, err := do(r.Context(), of(r), r.PathValue("topic"))
 		return reached{done.Recipients}, err
 	}
 }
 
-func (a *api) unsubscribeAll(of addressee) call {
+func (a *api) unsubscribeAll(of pathAddress) call {
 	return func(r *http.Request) (any, error) {
 		done, err := a.svc.UnsubscribeAll(r.Context(), of(r))
 		return reached{done.Recipients}, err
@@ -41,7 +42,7 @@ func (a *api) subscribe(r *http.Request) (any, error) {
 		return nil, noConnection()
 	}
 	return nil, newProblem(topicLimit,
-		"the connection has %d topics, as many as it may have; unsubscribe it from one first", a.svc.Limits().Topics)
+		"the connection has %d topics, which is the limit; unsubscribe it from one first", a.svc.Limits().Topics)
 }
 
 func (a *api) unsubscribe(r *http.Request) (any, error) {
@@ -52,7 +53,8 @@ func (a *api) unsubscribeFromAll(r *http.Request) (any, error) {
 	return orNoConnection(a.svc.UnsubscribeAll(r.Context(), connection(r)))
 }
 
-// orNoConnection answers what was to be done to one connection.
+// orNoConnection returns the answer to a change of one connection: a problem when the
+// connection does not exist.
 func orNoConnection(done realtime.Receipt, err error) (any, error) {
 	if err == nil && done.Recipients == 0 {
 		err = noConnection()

@@ -7,7 +7,7 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// maxTargets is how many addresses one message may be sent to at once.
+// maxTargets is the largest number of addresses of one message.
 const maxTargets = maxBatch
 
 // sums is the answer to a message to several addresses.

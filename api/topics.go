@@ -19,7 +19,7 @@ type topicInfo struct {
 	Subscribers int    `json:"subscribers"`
 }
 
-// topics lists those with subscribers on this node, sorted.
+// topics lists the topics that have subscribers on this node, sorted.
 func (a *api) topics(r *http.Request) (any, error) {
 	q, err := parseQuery(r)
 	if err != nil {
@@ -46,7 +46,8 @@ type subscriberList struct {
 	Next        string   `json:"next,omitempty"`
 }
 
-// subscribers lists the ids of a topic's connections on this node, sorted.
+// subscribers lists the ids of the connections on this node that are subscribed to a
+// topic, sorted.
 func (a *api) subscribers(r *http.Request) (any, error) {
 	q, err := parseQuery(r)
 	if err != nil {
