@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"boundary-app.org/realtime/auth"
-	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/wire"
 )
@@ -71,46 +70,3 @@ var (
 // ParseMessage takes a message as JSON, validates it once, and carries its
 // bytes as they are. The error matches ErrInvalidMessage.
 func ParseMessage(data []byte) (Message, error) { return wire.ParseMessage(data) }
-
-// Address names connections: those of a user, with a role, subscribed to a
-// topic, one, or all. It is a comparable value.
-type Address struct {
-	route  bus.Route
-	target string
-}
-
-// Everyone is all connections.
-func Everyone() Address { return Address{bus.Everyone, ""} }
-
-// User is a user's connections.
-func User(id string) Address { return Address{bus.User, id} }
-
-// Role is the connections whose user has a role.
-func Role(role string) Address { return Address{bus.Role, role} }
-
-// Connection is one connection.
-func Connection(id string) Address { return Address{bus.Connection, id} }
-
-// Topic is the connections subscribed to a topic, and its listeners.
-func Topic(name string) Address { return Address{bus.Topic, name} }
-
-// String returns the address for people: "user u1".
-func (a Address) String() string {
-	if a.target == "" {
-		return a.route.String()
-	}
-	return a.route.String() + " " + a.target
-}
-
-// onBus returns the address as the bus knows it.
-func (a Address) onBus() bus.Address { return bus.Address{Route: a.route, Target: a.target} }
-
-func (a Address) check() error {
-	switch a.route {
-	case bus.Everyone:
-		return nil
-	case bus.Topic:
-		return wire.CheckTopic(a.target)
-	}
-	return wire.CheckTarget(a.route.String(), a.target)
-}

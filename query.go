@@ -48,18 +48,6 @@ func (s *Service) Connections(of Address) []*Conn {
 	return conns
 }
 
-// ConnectionsByID returns the connections with these ids; ids without one are
-// skipped.
-func (s *Service) ConnectionsByID(ids ...string) []*Conn {
-	conns := make([]*Conn, 0, len(ids))
-	for _, id := range ids {
-		if c := s.Connection(id); c != nil {
-			conns = append(conns, c)
-		}
-	}
-	return conns
-}
-
 // ConnectionCount returns the number of connections of this node.
 func (s *Service) ConnectionCount() int { return s.engine.Count() }
 
