@@ -1,9 +1,11 @@
-package realtime_test
+package archtest
 
 import (
+	"go/ast"
 	"go/parser"
 	gotoken "go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,9 @@ import (
 )
 
 const module = "boundary-app.org/realtime"
+
+// top is the folder of the repository, as seen from this one.
+const top = "../.."
 
 // layer is a folder of packages, and those that they may import.
 type layer struct {
@@ -28,8 +33,10 @@ var mayImport = []layer{
 	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/leftover", "internal/chromium", "internal/loglimit", "internal/origin", "docs", "wire"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
 	{"internal/doctest", []string{"internal/chromium", "realtimetest", "."}},
+	{"internal/archtest", nil},
 	{"internal/wsconformance", []string{"internal/engine", "internal/socket", "internal/metrics", "wire"}},
 	{"realtimetest", []string{".", "auth", "internal/socket", "wire"}},
+	{"filter", []string{"."}},
 	{"api", []string{".", "bus", "auth", "internal/leftover", "internal/loglimit", "internal/metrics", "internal/origin", "wire", "internal/strictjson"}},
 	{"console", []string{".", "wire"}},
 	{".", []string{"internal/engine", "internal/session", "bus", "auth", "internal/stream", "internal/presence", "internal/revocation", "internal/origin", "internal/socket", "internal/metrics", "internal/poll", "internal/loglimit", "wire"}},
@@ -104,20 +111,7 @@ func folderOf(dir string) int {
 func ourImports(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && (file != "." && isModule(file) || skipped(entry.Name())):
-			return filepath.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
-			return nil
-		}
-		parsed, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		file = filepath.ToSlash(file)
+	for file, parsed := range sources(t, parser.ImportsOnly) {
 		found[file] = nil
 		for _, spec := range parsed.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value) // the parser has checked it
@@ -127,12 +121,30 @@ func ourImports(t *testing.T) map[string][]string {
 				found[file] = append(found[file], folder)
 			}
 		}
-		return nil
+	}
+	return found
+}
+
+// sources parses all files of the module but tests, by their paths from the top.
+func sources(t *testing.T, mode parser.Mode) map[string]*ast.File {
+	t.Helper()
+	files := map[string]*ast.File{}
+	err := fs.WalkDir(os.DirFS(top), ".", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && file != "." && (isModule(file) || skipped(entry.Name())):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		files[file], err = parser.ParseFile(gotoken.NewFileSet(), filepath.Join(top, file), nil, mode)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return files
 }
 
 func skipped(name string) bool {
@@ -140,6 +152,6 @@ func skipped(name string) bool {
 }
 
 func isModule(dir string) bool {
-	matches, _ := filepath.Glob(filepath.Join(dir, "go.mod"))
+	matches, _ := filepath.Glob(filepath.Join(top, dir, "go.mod"))
 	return len(matches) > 0
 }

@@ -1,4 +1,4 @@
-package realtime_test
+package archtest
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 // Every line of the table in SECURITY.md names tests, and they exist.
 func TestSecurityTable(t *testing.T) {
 	t.Parallel()
-	document, err := os.ReadFile("SECURITY.md")
+	document, err := os.ReadFile(filepath.Join(top, "SECURITY.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestSecurityTable(t *testing.T) {
 
 func testExists(t *testing.T, name string) bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(filepath.Dir(name), "*_test.go"))
+	files, err := filepath.Glob(filepath.Join(top, filepath.Dir(name), "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
