@@ -198,7 +198,9 @@ func (e *endpoint) verify(ctx context.Context, token string) (id *Identity, err 
 	}
 	verify := func() {
 		defer hidePanic(token)
-		id, err = verifier.Verify(ctx, token)
+		if id, err = verifier.Verify(ctx, token); err != nil {
+			_ = err.Error() // of a nil pointer it panics: here, where the panic is caught
+		}
 	}
 	if e.call("Verifier", verify) {
 		return nil, errPanicked

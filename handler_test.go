@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -84,6 +85,9 @@ var refusals = []struct {
 	{"missing role", decided(&realtime.Identity{UserID: "u"}, nil), auth.Requirements{Roles: []string{"r"}}, 403, 4507, "role", "Missing required role"},
 	{"no keys yet", decided(nil, auth.ErrUnavailable), auth.Requirements{}, 503, 1013, "unavailable", "the token cannot be verified just now; try again"},
 	{"verifier fails", decided(nil, errors.New("database password is hunter2")), auth.Requirements{}, 500, 1011, "internal", "internal error"},
+	{"verifier fails with a nil pointer", decided(nil, (*auth.UnavailableError)(nil)), auth.Requirements{}, 500, 1011, "internal", "internal error"},
+	{"nil pointer in an error", decided(nil, fmt.Errorf("keys: %w", (*auth.UnavailableError)(nil))), auth.Requirements{}, 503, 1013, "unavailable", "the token cannot be verified just now; try again"},
+	{"nil refusal in an error", decided(nil, fmt.Errorf("token: %w", (*auth.Error)(nil))), auth.Requirements{}, 401, 4500, "other", "unauthorized: other"},
 	{"verifier returns nothing", decided(nil, nil), auth.Requirements{}, 500, 1011, "internal", "internal error"},
 	{"verifier panics", auth.VerifierFunc(func(context.Context, string) (*realtime.Identity, error) { panic("oops") }), auth.Requirements{}, 500, 1011, "internal", "internal error"},
 }

@@ -89,12 +89,17 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the detail.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is reports whether target is ErrUnauthorized, or ErrExpired for an expired
 // token.
 func (e *Error) Is(target error) bool {
-	return target == ErrUnauthorized || target == ErrExpired && e.Reason == ReasonExpired
+	return target == ErrUnauthorized || target == ErrExpired && e != nil && e.Reason == ReasonExpired
 }
 
 // UnavailableError says why a token's key cannot be had just now. It matches
@@ -114,7 +119,12 @@ func (e *UnavailableError) Error() string {
 }
 
 // Unwrap returns the cause.
-func (e *UnavailableError) Unwrap() error { return e.Err }
+func (e *UnavailableError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is reports whether target is ErrUnavailable.
 func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
@@ -126,7 +136,7 @@ func ReasonOf(err error) Reason {
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal) && refusal != nil:
 		return refusal.Reason.known()
 	case errors.Is(err, ErrExpired):
 		return ReasonExpired
