@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"strconv"
 	"time"
-
-	"boundary-app.org/realtime/wire"
 )
 
 // reportClose logs the end of a connection: at debug or, when the server has closed
@@ -26,8 +24,8 @@ func (s *Service) reportClose(c *Conn, code CloseCode, reason string) {
 // protocol. 4012 does not: clients that vanish are an ordinary sight.
 func isOffence(code CloseCode) bool {
 	switch code {
-	case wire.CloseProtocolError, wire.CloseInvalidData, wire.CloseTooBig,
-		wire.CloseTooSlow, wire.CloseTooManyRequests, wire.CloseTopicLimit:
+	case CloseProtocolError, CloseInvalidData, CloseTooBig,
+		CloseTooSlow, CloseTooManyRequests, CloseTopicLimit:
 		return true
 	}
 	return false

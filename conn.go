@@ -119,9 +119,9 @@ func (c *Conn) WriteBinary(data []byte) error {
 // went, make a close frame without a code; others that must not travel (see
 // CloseCode.Valid) are sent as 1011.
 func (c *Conn) Close(code CloseCode, reason string) {
-	setDefault(&code, wire.CloseNormal)
+	setDefault(&code, CloseNormal)
 	if !code.Valid() && code != CloseCode(socket.CloseNoStatus) && code != CloseCode(socket.CloseAbnormal) {
-		code = wire.CloseInternalError
+		code = CloseInternalError
 	}
 	c.core.Close(uint16(code), reason)
 }
@@ -201,7 +201,7 @@ func (c *Conn) subscribeSelf(topic string) error {
 	_, err := c.core.SubscribeSelf(topic, c.endpoint.service.Limits().Topics)
 	if errors.Is(err, ErrTopicLimit) {
 		if c.core.Refused() > topicPatience {
-			c.Close(wire.CloseTopicLimit, "the topic limit was reached and reached again")
+			c.Close(CloseTopicLimit, "the topic limit was reached and reached again")
 		}
 		return &wire.CommandError{
 			Code:    wire.CodeTopicLimit,

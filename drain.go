@@ -76,7 +76,7 @@ func (c *Conn) drain() bool {
 // it, and take 1001 for a page that the user has left.
 func drainCode(subprotocol bool) CloseCode {
 	if subprotocol {
-		return wire.CloseDrain
+		return CloseDrain
 	}
-	return wire.CloseServiceRestart
+	return CloseServiceRestart
 }

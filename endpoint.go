@@ -75,7 +75,7 @@ func (e *endpoint) onMessage(c *Conn, text bool, data []byte) {
 		return
 	}
 	if e.call(name, func() { take(e.service.life.callbacks, c, data) }) {
-		c.Close(wire.CloseInternalError, "internal error")
+		c.Close(CloseInternalError, "internal error")
 	}
 }
 

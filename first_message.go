@@ -159,7 +159,7 @@ func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *r
 		input = rest
 		controls++
 	}
-	return "", nil, refuse(outcome{code: wire.CloseTooManyRequests}, "first_message", "too many pings before the first message")
+	return "", nil, refuse(outcome{code: CloseTooManyRequests}, "first_message", "too many pings before the first message")
 }
 
 func tokenIn(message socket.Event) (token string, why *refusal) {

@@ -104,7 +104,7 @@ type closing struct {
 }
 
 func disconnectOperation(body []byte) func(*engine.Conn) bool {
-	with := closing{Code: wire.CloseKicked}
+	with := closing{Code: CloseKicked}
 	_ = json.Unmarshal(body, &with) // encoded by Service.Disconnect; anything else gets the default
 	return func(c *engine.Conn) bool { return c.Close(uint16(with.Code), with.Reason) }
 }

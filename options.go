@@ -59,46 +59,6 @@ type Options struct {
 	Shards int
 }
 
-// Limits bound what connections may use. Zero values are the defaults.
-type Limits struct {
-	// MessageSize is the longest message in bytes, from clients and to them.
-	// Default: 64 KiB.
-	MessageSize int
-	// Backlog is how many bytes may wait for a connection whose client does
-	// not read. One more, and it is closed with 4008. Off plain TCP (TLS, own
-	// transports) it may be four times as much for as long as the client takes
-	// 64 KiB in 200 ms, since there the kernel's buffer fills up in time.
-	// Default: 1 MiB.
-	Backlog int
-	// Topics is how many topics a connection may be subscribed to. A client that
-	// goes on asking for more is closed with 4505. Default: 128.
-	Topics int
-	// MessageRate is how many messages and pings a second a client may send in
-	// the long run, MessageBurst how many at once; beyond, it is closed with
-	// 4013. A message counts as one for every 2 KiB that it has begun, as inflated,
-	// or for every 64 bytes of its compressed form, where that is more.
-	// Defaults: 1,000 and 2,000; a negative rate: any number.
-	MessageRate  float64
-	MessageBurst int
-	// Connections is how many connections a node takes: beyond, requests are
-	// answered with 503. ConnectionsPerUser and ConnectionsPerAddress are how many
-	// a node takes of one user and from one network address (of IPv6: one /64);
-	// beyond, EvictOldest and RejectNewest decide. Requests that have no address, as
-	// those from a Unix socket, count as from one. Zero means no limit.
-	Connections           int
-	ConnectionsPerUser    int
-	ConnectionsPerAddress int
-	// EvictOldest and RejectNewest say what happens to a connection over the limit
-	// of its user or address; set one of them for both limits. EvictOldest closes the
-	// oldest with 4504, which tells its client to stop. RejectNewest answers 429 with
-	// Retry-After; clients of the subprotocol get $closing with a delay, and 4504.
-	// Default: the oldest of a user is evicted, since it may be what is left of a
-	// client that has lost its network; of an address, where connections are of many
-	// users, the newest is rejected.
-	EvictOldest  bool
-	RejectNewest bool
-}
-
 // closeTimeout is how long a client may take to answer a close frame.
 const closeTimeout = 5 * time.Second
 
@@ -125,23 +85,6 @@ func (o Options) withDefaults() (Options, error) {
 	o.PingInterval = max(o.PingInterval, 0)
 	o.ExpiryGrace = max(o.ExpiryGrace, 0)
 	return o, o.check()
-}
-
-func (l Limits) withDefaults() Limits {
-	setDefault(&l.MessageSize, 64<<10)
-	setDefault(&l.Backlog, 1<<20)
-	setDefault(&l.Topics, 128)
-	setDefault(&l.MessageRate, 1000)
-	setDefault(&l.MessageBurst, 2000)
-	l.MessageRate = max(l.MessageRate, 0)
-	return l
-}
-
-func (l Limits) engine() engine.Limits {
-	return engine.Limits{Rate: l.MessageRate, Burst: l.MessageBurst, Caps: engine.Caps{
-		Total: l.Connections, PerUser: l.ConnectionsPerUser, PerSource: l.ConnectionsPerAddress,
-		EvictUser: !l.RejectNewest, EvictSource: l.EvictOldest,
-	}}
 }
 
 func setDefault[T comparable](value *T, preset T) {
@@ -186,12 +129,31 @@ func (o Options) engine(set *metrics.Set, node bus.NodeID, interest engine.Inter
 		CloseTimeout: closeTimeout,
 		ExpiryGrace:  o.ExpiryGrace,
 		Limits:       o.Limits.engine(),
-		Topics:       o.Topics,
+		Topics:       engineRules(o.Topics),
 		Metrics:      set,
 		Log:          o.Log,
 		PingText:     []byte(wire.Ping),
 	}
 }
+
+// Identity is who a connection speaks for.
+type Identity = auth.Identity
+
+// Verifier turns a token into an identity.
+type Verifier = auth.Verifier
+
+// TokenSource is a place in a request that may hold a token.
+type TokenSource = auth.TokenSource
+
+// The places in a request that may hold a token, see HandlerOptions.TokenSources.
+const (
+	// TokenInQuery is the query parameter HandlerOptions.TokenParam.
+	TokenInQuery = auth.TokenInQuery
+	// TokenInHeader is the header "Authorization: Bearer <token>".
+	TokenInHeader = auth.TokenInHeader
+	// TokenInSubprotocol is "Sec-WebSocket-Protocol: boundary.realtime.v1, bearer.<token>".
+	TokenInSubprotocol = auth.TokenInSubprotocol
+)
 
 // HandlerOptions configure a Handler, or what Connect does with a client.
 type HandlerOptions struct {

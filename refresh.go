@@ -54,7 +54,7 @@ func (e *endpoint) refreshRefused(err error) error {
 		code = wire.CodeForbidden
 	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		code = wire.CodeUnavailable
-	case !errors.Is(err, auth.ErrUnauthorized):
+	case !errors.Is(err, ErrUnauthorized):
 		code = wire.CodeInternal
 	}
 	return &wire.CommandError{Code: code, Message: why.answer.Text}

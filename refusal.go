@@ -43,12 +43,12 @@ type outcome struct {
 // The outcomes of refusals.
 var (
 	foreignOrigin = outcome{http.StatusForbidden, 0, 0}
-	badRequest    = outcome{http.StatusBadRequest, wire.CloseBadRequest, 0}
-	unauthorized  = outcome{http.StatusUnauthorized, wire.CloseBadToken, 0}
-	forbidden     = outcome{http.StatusForbidden, wire.CloseForbidden, 0}
-	overLimit     = outcome{http.StatusTooManyRequests, wire.CloseConnectionLimit, retryLimit}
-	busy          = outcome{http.StatusServiceUnavailable, wire.CloseTryAgain, retryBusy}
-	internalError = outcome{http.StatusInternalServerError, wire.CloseInternalError, 0}
+	badRequest    = outcome{http.StatusBadRequest, CloseBadRequest, 0}
+	unauthorized  = outcome{http.StatusUnauthorized, CloseBadToken, 0}
+	forbidden     = outcome{http.StatusForbidden, CloseForbidden, 0}
+	overLimit     = outcome{http.StatusTooManyRequests, CloseConnectionLimit, retryLimit}
+	busy          = outcome{http.StatusServiceUnavailable, CloseTryAgain, retryBusy}
+	internalError = outcome{http.StatusInternalServerError, CloseInternalError, 0}
 )
 
 // How long a refused client waits at the least before it tries again. It is told up
@@ -128,7 +128,7 @@ func limitRefusal(err error) *refusal {
 // be registered: a limit is reached, since they were made, or a drain has begun.
 func registerRefusal(err error, subprotocol bool) *refusal {
 	switch {
-	case errors.Is(err, engine.ErrFull):
+	case errors.Is(err, ErrTooManyConnections):
 		return limitRefusal(err)
 	case errors.Is(err, errPendingFull), errors.Is(err, errPendingAddressFull):
 		return refuse(busy, "unauthenticated_limit", err.Error())
@@ -163,7 +163,7 @@ func (e *endpoint) tokenRefusal(err error) *refusal {
 			because(fmt.Sprintf("the user has none of the roles %q, of which one is required", e.opts.Require.Roles))
 	case errors.Is(err, ErrRevoked):
 		r = refuse(unauthorized, "revoked", "unauthorized: revoked")
-	case errors.Is(err, auth.ErrUnauthorized):
+	case errors.Is(err, ErrUnauthorized):
 		r = refuse(unauthorized, reason, "unauthorized: "+reason).because(auth.Detail(err))
 	case errors.Is(err, wire.ErrInvalidTarget):
 		r = refuse(unauthorized, string(auth.ReasonClaims), "unauthorized: the identity's user id or roles cannot be used")

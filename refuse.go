@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-
-	"boundary-app.org/realtime/wire"
 )
 
 // Refuse returns an error with which HandlerOptions.OnOpen refuses the connection,
@@ -19,7 +17,7 @@ import (
 // returns an error that matches the one of OnOpen, and a RefusedError. The refusal
 // is counted with the reason "application".
 func Refuse(code CloseCode, reason string) error {
-	setDefault(&code, wire.CloseForbidden)
+	setDefault(&code, CloseForbidden)
 	return &RefusedError{Code: code, Reason: reason}
 }
 
@@ -57,7 +55,7 @@ func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
 	if !code.Valid() {
 		s.peers.Of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
 			"connection", c.ID(), "code", int(code))
-		code = wire.CloseInternalError
+		code = CloseInternalError
 	}
 	if transport {
 		s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()

@@ -19,8 +19,12 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// ErrShutdown is the error of a service that has been shut down.
-var ErrShutdown = errors.New("realtime: the service is shut down")
+// Message is what is sent: a JSON object with a type.
+type Message = wire.Message
+
+// ParseMessage takes a message as JSON, validates it once, and carries its
+// bytes as they are. The error matches ErrInvalidMessage.
+func ParseMessage(data []byte) (Message, error) { return wire.ParseMessage(data) }
 
 // Service is one node: its connections, and its membership of the bus through
 // which every message goes. Make it with New; end it with Shutdown.
@@ -116,10 +120,6 @@ func (s *Service) checkSize(text []byte, to Address) error {
 	return nil
 }
 
-// ErrTooLarge says that a message is over Limits.MessageSize. It matches
-// ErrInvalidMessage too.
-var ErrTooLarge = fmt.Errorf("%w: too large", wire.ErrInvalidMessage)
-
 func failure(err error) string {
 	switch {
 	case errors.Is(err, ErrInvalidMessage), errors.Is(err, ErrInvalidTopic), errors.Is(err, ErrInvalidTarget):
@@ -164,7 +164,7 @@ func (s *Service) PublishToTopic(ctx context.Context, topic string, m Message) (
 // were. From its return on they are found nowhere and hear nothing. A code of
 // zero is 4503, after which clients do not reconnect.
 func (s *Service) Disconnect(ctx context.Context, to Address, code CloseCode, reason string) (Receipt, error) {
-	setDefault(&code, wire.CloseKicked)
+	setDefault(&code, CloseKicked)
 	if err := to.check(); err != nil {
 		return Receipt{}, fmt.Errorf("realtime: disconnect: %w", err)
 	}

@@ -2,14 +2,71 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 
+	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/internal/metrics"
 	"boundary-app.org/realtime/wire"
 )
+
+// TopicRule gives the topics that it matches a SlowPolicy.
+type TopicRule struct {
+	// Match is a topic's name, or a beginning of names followed by "*".
+	Match string
+	Slow  SlowPolicy
+}
+
+// SlowPolicy says what the service does with a topic's messages to a client that does
+// not keep up.
+type SlowPolicy uint8
+
+// The policies.
+const (
+	// Disconnect keeps them until Limits.Backlog is reached, and then closes the
+	// connection with 4008. It is the default.
+	Disconnect = SlowPolicy(engine.Disconnect)
+	// DropOldest drops the topic's oldest messages when Limits.Backlog is reached.
+	DropOldest = SlowPolicy(engine.DropOldest)
+	// LatestOnly drops a message that still waits when a newer one of its topic
+	// arrives: for state such as prices and positions.
+	LatestOnly = SlowPolicy(engine.LatestOnly)
+)
+
+// Check returns an error that says what is wrong with the rule.
+func (r TopicRule) Check() error {
+	name, wildcard := strings.CutSuffix(r.Match, "*")
+	if wildcard {
+		name = strings.TrimSuffix(name, ":")
+	}
+	switch {
+	case r.Match == "":
+		return errors.New("a rule matches no topic: write a topic, or a beginning of topics and *")
+	case r.Slow > LatestOnly:
+		return fmt.Errorf("the rule for %q has the unknown policy %d", r.Match, r.Slow)
+	case r.Match == "*":
+		return nil
+	}
+	if err := wire.CheckTopic(name); err != nil {
+		return fmt.Errorf("the rule for %q matches no topic: %w", r.Match, err)
+	}
+	return nil
+}
+
+func (r TopicRule) engine() engine.TopicRule {
+	return engine.TopicRule{Match: r.Match, Slow: engine.SlowPolicy(r.Slow)}
+}
+
+func engineRules(rules []TopicRule) (converted []engine.TopicRule) {
+	for _, r := range rules {
+		converted = append(converted, r.engine())
+	}
+	return converted
+}
 
 // listenerQueue is how many messages may wait for one listener.
 const listenerQueue = 4096

@@ -10,6 +10,26 @@ import (
 	"boundary-app.org/realtime/internal/origin"
 )
 
+// Transport is an application's own way to a client, in place of a WebSocket; see
+// Service.Connect. A panic of one of its methods ends its connection alone.
+type Transport interface {
+	// Send sends a text to the client: a message of the application's, or one of the
+	// frames of the protocol, such as $connected. It is called by one goroutine at a
+	// time and may block; what is sent meanwhile waits, up to Limits.Backlog. The text
+	// belongs to the callee, which may keep it and change it. It gets the bytes of
+	// Conn.WriteBinary, too. An error ends the connection.
+	//
+	// Every Options.PingInterval it is given {"type":"$ping"}, so that whatever stands
+	// between does not take the connection for idle, and a client that is gone is
+	// noticed: when Send has not returned Options.PongTimeout later, the connection
+	// ends with 4012.
+	Send(text []byte) error
+	// Close tells the client that the connection has ended. It is called once, last:
+	// behind everything that was sent, or while a Send is still blocked when the
+	// connection is cut. Code is a CloseCode, or 1006 where the connection broke.
+	Close(code uint16, reason string) error
+}
+
 // ConnectOptions say who connects through an application's own transport:
 // either a token for the service's Verifier, or an identity.
 type ConnectOptions struct {

@@ -1,9 +1,6 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"boundary-app.org/realtime/internal/metrics"
@@ -31,26 +28,6 @@ const (
 type TopicRule struct {
 	Match string
 	Slow  SlowPolicy
-}
-
-// Check returns an error that says what is wrong with the rule.
-func (r TopicRule) Check() error {
-	name, wildcard := strings.CutSuffix(r.Match, "*")
-	if wildcard {
-		name = strings.TrimSuffix(name, ":")
-	}
-	switch {
-	case r.Match == "":
-		return errors.New("a rule matches no topic: write a topic, or a beginning of topics and *")
-	case r.Slow > LatestOnly:
-		return fmt.Errorf("the rule for %q has the unknown policy %d", r.Match, r.Slow)
-	case r.Match == "*":
-		return nil
-	}
-	if err := wire.CheckTopic(name); err != nil {
-		return fmt.Errorf("the rule for %q matches no topic: %w", r.Match, err)
-	}
-	return nil
 }
 
 func policyFor(rules []TopicRule, topic string) SlowPolicy {
