@@ -116,7 +116,7 @@ func unsubscribeOperation(topic string) func(*engine.Conn) bool {
 		} else {
 			c.Unsubscribe(topic)
 		}
-		return !c.Retired()
+		return !c.Ended()
 	}
 }
 

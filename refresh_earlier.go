@@ -55,7 +55,7 @@ func (c *Conn) replace(who packed, now time.Time) error {
 	}
 	c.earlier.Store(&earlier)
 	c.who.Store(&who)
-	if c.core.Retired() {
+	if c.core.Ended() {
 		return fmt.Errorf("realtime: refresh: %w", ErrClosed)
 	}
 	return nil

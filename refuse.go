@@ -63,5 +63,5 @@ func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
 		s.report(a, refuse(outcome{code: code}, reasonApplication, refused.Reason).because(err.Error()).of(a.identity),
 			slog.Int("code", int(code)))
 	}
-	c.core.Expel(uint16(code), refused.Reason)
+	c.core.CloseNow(uint16(code), refused.Reason)
 }

@@ -172,4 +172,4 @@ func (s *Service) expel(o revocationOrder) (n int, expires time.Time) {
 
 // expel closes a connection whose token was revoked. What its client has sent and
 // still waits for OnMessage is dropped.
-func (c *Conn) expel(reason string) bool { return c.core.Expel(uint16(wire.CloseKicked), reason) }
+func (c *Conn) expel(reason string) bool { return c.core.CloseNow(uint16(wire.CloseKicked), reason) }

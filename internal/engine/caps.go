@@ -132,7 +132,7 @@ func (e *Engine) accept(c *Conn) {
 func (c *Conn) accept() (user, source key, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retired {
+	if c.ended {
 		return user, source, false
 	}
 	c.accepted = true
@@ -178,5 +178,5 @@ func (e *Engine) rivals(c *Conn, k key) (rivals []*Conn) {
 func (c *Conn) standing() (accepted, retired bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.accepted, c.retired
+	return c.accepted, c.ended
 }

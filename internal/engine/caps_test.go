@@ -30,7 +30,7 @@ func TestEvictionAtOpen(t *testing.T) {
 		}
 	}
 	members(2 * most)
-	if peers[0].Retired() || peers[1].Retired() {
+	if peers[0].Ended() || peers[1].Ended() {
 		t.Error("an open connection was closed for one that may yet be refused")
 	}
 	for _, p := range peers[most:] {
@@ -52,11 +52,11 @@ func TestRefusedConnectionEvictsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p == second {
-			p.Expel(4403, "no")
+			p.CloseNow(4403, "no")
 		}
 		p.Open(nil)
 	}
-	if first.Retired() {
+	if first.Ended() {
 		t.Error("the first connection was closed")
 	}
 }

@@ -76,7 +76,7 @@ func (e *Engine) countMemberships() (counted map[*list]int32, topics int64) {
 	counted = map[*list]int32{}
 	for c := range e.All {
 		c.mu.Lock()
-		if !c.retired {
+		if !c.ended {
 			topics += int64(c.topicCount())
 			for _, m := range c.groups {
 				if !m.left {
@@ -169,8 +169,8 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	v.expect(sl.seen <= s.seq, "slot %d has seen fanout %d of %d", slot, sl.seen, s.seq)
 	v.expect(sl.fd < 0 || sl.fd == c.fd && c.state.writes() && c.out == nil && c.options&optDeflate == 0,
 		"slot %d is written to although it is not simply writable", slot)
-	v.expect(c.state != gone || c.flags&flagRetired == 0 || slices.Contains(s.dead, c), "slot %d was not freed", slot)
-	if _, due := s.nextDue(c); due && c.state != gone {
+	v.expect(c.state != dead || c.flags&flagUnlisted == 0 || slices.Contains(s.dead, c), "slot %d was not freed", slot)
+	if _, due := s.nextDue(c); due && c.state != dead {
 		v.expect(v.wakes[entry{slot, c.generation, c.wake}], "the timer of slot %d is lost", slot)
 	}
 	v.closing(slot, c)
@@ -184,7 +184,7 @@ func (v *inspection) connection(slot int32, c *Conn) {
 
 // closing checks what the end of a connection rests on.
 func (v *inspection) closing(slot int32, c *Conn) {
-	if c.state.peerEnded() {
+	if c.state.awaitsHandler() {
 		v.ends++
 		_, kept := v.shard.ends[c]
 		v.expect(kept && c.flags&flagPaused != 0, "slot %d is in state %s, and read or without an end", slot, c.state)
@@ -192,7 +192,7 @@ func (v *inspection) closing(slot int32, c *Conn) {
 	v.expect(c.state != broken || c.out == nil, "slot %d is broken, and something waits for it", slot)
 	v.expect(c.state != flushing || c.out != nil, "slot %d is flushing, and nothing waits for it", slot)
 	v.expect(c.state != lingering || c.out == nil, "slot %d lingers, and something waits for it", slot)
-	v.expect(c.state.takesMessages() || c.state == broken || c.Retired(), "slot %d is in state %s and not retired", slot, c.state)
+	v.expect(c.state.takesMessages() || c.state == broken || c.Ended(), "slot %d is in state %s and still registered", slot, c.state)
 }
 
 // calls checks what waits for a connection's handler, and behind that.

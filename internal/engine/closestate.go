@@ -5,69 +5,69 @@ import "fmt"
 // closeState is how far the end of a connection has come. The loop owns it, and
 // shard.transition alone changes it, by this table. It only moves forward. An event
 // that is not listed for a state is ignored where it may have been on its way, in
-// the states after ended; elsewhere it is a bug, which ConsistencyCheck reports.
+// the states after peerClosed; elsewhere it is a bug, which ConsistencyCheck reports.
 //
-//	event         in state      next state    action
+//	event         in state         next state       action
 //
-//	onOpen        opening       open          none
-//	              openingEnded  ended         none
-//	onClose       opening       closing       sendClose
-//	              openingEnded  flushing      sendClose
-//	              open          closing       sendClose
-//	              ended         flushing      sendClose
-//	              broken        gone          markDead
-//	onAbort       opening       flushing      sendClose
-//	              openingEnded  flushing      sendClose
-//	              open          flushing      sendClose
-//	              ended         flushing      sendClose
-//	              broken        gone          markDead
-//	              closing       flushing      none
-//	onPeerEnd     opening       openingEnded  awaitHandler
-//	              open          ended         awaitHandler
-//	              broken        gone          markDead
-//	              closing       flushing      none
-//	onCaughtUp    openingEnded  flushing      sendClose
-//	              ended         flushing      sendClose
-//	onFlushed     flushing      lingering     shutdownWrite
-//	onInputEnd    opening       gone          markDead
-//	              openingEnded  openingEnded  stopReading
-//	              open          gone          markDead
-//	              ended         ended         stopReading
-//	              broken        gone          markDead
-//	              closing       flushing      stopReading
-//	              flushing      flushing      stopReading
-//	              lingering     gone          markDead
-//	onWriteFail   opening       broken        stopWriting
-//	              openingEnded  gone          markDead
-//	              open          broken        stopWriting
-//	              ended         gone          markDead
-//	              closing       gone          markDead
-//	              flushing      gone          markDead
-//	              lingering     gone          markDead
-//	onDisconnect  opening       gone          markDead
-//	              openingEnded  gone          markDead
-//	              open          gone          markDead
-//	              ended         gone          markDead
-//	              broken        gone          markDead
-//	              closing       gone          markDead
-//	              flushing      gone          markDead
-//	              lingering     gone          markDead
-//	onTimeout     broken        gone          markDead
-//	              closing       gone          markDead
-//	              flushing      gone          markDead
-//	              lingering     gone          markDead
+//	onOpen        opening          open             none
+//	              peerClosedEarly  peerClosed       none
+//	onClose       opening          closing          sendClose
+//	              peerClosedEarly  flushing         sendClose
+//	              open             closing          sendClose
+//	              peerClosed       flushing         sendClose
+//	              broken           dead             markDead
+//	onAbort       opening          flushing         sendClose
+//	              peerClosedEarly  flushing         sendClose
+//	              open             flushing         sendClose
+//	              peerClosed       flushing         sendClose
+//	              broken           dead             markDead
+//	              closing          flushing         none
+//	onPeerClose   opening          peerClosedEarly  awaitHandler
+//	              open             peerClosed       awaitHandler
+//	              broken           dead             markDead
+//	              closing          flushing         none
+//	onCaughtUp    peerClosedEarly  flushing         sendClose
+//	              peerClosed       flushing         sendClose
+//	onFlushed     flushing         lingering        shutdownWrite
+//	onInputEnd    opening          dead             markDead
+//	              peerClosedEarly  peerClosedEarly  stopReading
+//	              open             dead             markDead
+//	              peerClosed       peerClosed       stopReading
+//	              broken           dead             markDead
+//	              closing          flushing         stopReading
+//	              flushing         flushing         stopReading
+//	              lingering        dead             markDead
+//	onWriteFail   opening          broken           stopWriting
+//	              peerClosedEarly  dead             markDead
+//	              open             broken           stopWriting
+//	              peerClosed       dead             markDead
+//	              closing          dead             markDead
+//	              flushing         dead             markDead
+//	              lingering        dead             markDead
+//	onDisconnect  opening          dead             markDead
+//	              peerClosedEarly  dead             markDead
+//	              open             dead             markDead
+//	              peerClosed       dead             markDead
+//	              broken           dead             markDead
+//	              closing          dead             markDead
+//	              flushing         dead             markDead
+//	              lingering        dead             markDead
+//	onTimeout     broken           dead             markDead
+//	              closing          dead             markDead
+//	              flushing         dead             markDead
+//	              lingering        dead             markDead
 type closeState uint8
 
 const (
-	opening      closeState = iota // messages are held back until Open
-	openingEnded                   // opening; the peer has ended, the handler is behind
-	open                           // messages are written
-	ended                          // open; the peer has ended, the handler is behind
-	broken                         // writing has failed; what the client sent before is still read
-	closing                        // our close frame is written; the peer's is awaited
-	flushing                       // the last bytes are written; then our direction ends
-	lingering                      // our direction has ended; the peer's end is awaited
-	gone                           // the socket is closed at the end of this loop iteration
+	opening         closeState = iota // messages are held back until Open
+	peerClosedEarly                   // opening; the peer has closed, the handler is behind
+	open                              // messages are written
+	peerClosed                        // open; the peer has closed, the handler is behind
+	broken                            // writing has failed; what the client sent before is still read
+	closing                           // our close frame is written; the peer's is awaited
+	flushing                          // the last bytes are written; then our direction ends
+	lingering                         // our direction has ended; the peer's end is awaited
+	dead                              // the socket is closed at the end of this loop iteration
 	closeStates
 )
 
@@ -78,7 +78,7 @@ const (
 	onOpen       closeEvent = iota // Conn.Open was called
 	onClose                        // the application closes the connection
 	onAbort                        // the engine closes it, and awaits no answer
-	onPeerEnd                      // a close frame was read, or a violation of the protocol
+	onPeerClose                    // a close frame was read, or a violation of the protocol
 	onCaughtUp                     // the handler has taken what came before that, or had CloseTimeout to
 	onFlushed                      // nothing waits to be written
 	onInputEnd                     // the peer's stream has ended
@@ -108,27 +108,27 @@ type closeStep struct {
 }
 
 var (
-	die         = closeStep{gone, markDead}
+	die         = closeStep{dead, markDead}
 	transitions = [closeStates][closeEvents]closeStep{
 		opening: {
 			onOpen: {open, none}, onClose: {closing, sendClose}, onAbort: {flushing, sendClose},
-			onPeerEnd: {openingEnded, awaitHandler}, onInputEnd: die, onWriteFail: {broken, stopWriting}, onDisconnect: die,
+			onPeerClose: {peerClosedEarly, awaitHandler}, onInputEnd: die, onWriteFail: {broken, stopWriting}, onDisconnect: die,
 		},
-		openingEnded: {
-			onOpen: {ended, none}, onClose: {flushing, sendClose}, onAbort: {flushing, sendClose},
-			onCaughtUp: {flushing, sendClose}, onInputEnd: {openingEnded, stopReading}, onWriteFail: die, onDisconnect: die,
+		peerClosedEarly: {
+			onOpen: {peerClosed, none}, onClose: {flushing, sendClose}, onAbort: {flushing, sendClose},
+			onCaughtUp: {flushing, sendClose}, onInputEnd: {peerClosedEarly, stopReading}, onWriteFail: die, onDisconnect: die,
 		},
 		open: {
 			onClose: {closing, sendClose}, onAbort: {flushing, sendClose},
-			onPeerEnd: {ended, awaitHandler}, onInputEnd: die, onWriteFail: {broken, stopWriting}, onDisconnect: die,
+			onPeerClose: {peerClosed, awaitHandler}, onInputEnd: die, onWriteFail: {broken, stopWriting}, onDisconnect: die,
 		},
-		ended: {
+		peerClosed: {
 			onClose: {flushing, sendClose}, onAbort: {flushing, sendClose},
-			onCaughtUp: {flushing, sendClose}, onInputEnd: {ended, stopReading}, onWriteFail: die, onDisconnect: die,
+			onCaughtUp: {flushing, sendClose}, onInputEnd: {peerClosed, stopReading}, onWriteFail: die, onDisconnect: die,
 		},
-		broken: {onClose: die, onAbort: die, onPeerEnd: die, onInputEnd: die, onDisconnect: die, onTimeout: die},
+		broken: {onClose: die, onAbort: die, onPeerClose: die, onInputEnd: die, onDisconnect: die, onTimeout: die},
 		closing: {
-			onAbort: {flushing, none}, onPeerEnd: {flushing, none},
+			onAbort: {flushing, none}, onPeerClose: {flushing, none},
 			onInputEnd: {flushing, stopReading}, onWriteFail: die, onDisconnect: die, onTimeout: die,
 		},
 		flushing: {
@@ -140,16 +140,16 @@ var (
 )
 
 // holdsBack reports whether messages wait for Open.
-func (s closeState) holdsBack() bool { return s <= openingEnded }
+func (s closeState) holdsBack() bool { return s <= peerClosedEarly }
 
 // writes reports whether messages are written as they come.
-func (s closeState) writes() bool { return s == open || s == ended }
+func (s closeState) writes() bool { return s == open || s == peerClosed }
 
 // takesMessages reports whether messages are held back or written; others are dropped.
-func (s closeState) takesMessages() bool { return s <= ended }
+func (s closeState) takesMessages() bool { return s <= peerClosed }
 
-// peerEnded reports whether the end that the peer has brought about waits for the handler.
-func (s closeState) peerEnded() bool { return s == openingEnded || s == ended }
+// peerEnded reports whether the peer has closed, and the handler is behind.
+func (s closeState) awaitsHandler() bool { return s == peerClosedEarly || s == peerClosed }
 
 // receives reports whether the handler gets what the client sends.
 func (s closeState) receives() bool { return s == opening || s == open || s == broken }
@@ -158,18 +158,18 @@ func (s closeState) receives() bool { return s == opening || s == open || s == b
 func (s closeState) discardsInput() bool { return !s.receives() && s != closing }
 
 func (s closeState) String() string {
-	return [...]string{"opening", "openingEnded", "open", "ended", "broken", "closing", "flushing", "lingering", "gone"}[s]
+	return [...]string{"opening", "peerClosedEarly", "open", "peerClosed", "broken", "closing", "flushing", "lingering", "dead"}[s]
 }
 
 func (e closeEvent) String() string {
-	return [...]string{"onOpen", "onClose", "onAbort", "onPeerEnd", "onCaughtUp", "onFlushed", "onInputEnd", "onWriteFail", "onDisconnect", "onTimeout"}[e]
+	return [...]string{"onOpen", "onClose", "onAbort", "onPeerClose", "onCaughtUp", "onFlushed", "onInputEnd", "onWriteFail", "onDisconnect", "onTimeout"}[e]
 }
 
 // step returns what follows an event in a state. An event that comes late changes
 // nothing; the error is that of an event that cannot come.
 func (s closeState) step(ev closeEvent) (closeStep, error) {
 	step := transitions[s][ev]
-	if step.do == invalid && s <= ended {
+	if step.do == invalid && s <= peerClosed {
 		return step, fmt.Errorf("%s in state %s", ev, s)
 	}
 	return step, nil

@@ -53,7 +53,7 @@ func TestCloseStatesMoveForward(t *testing.T) {
 				t.Errorf("%s leads from %s back to %s", ev, state, step.next)
 			}
 		}
-		if step := transitions[state][onDisconnect]; state != gone && step != die {
+		if step := transitions[state][onDisconnect]; state != dead && step != die {
 			t.Errorf("%s survives %s", state, onDisconnect)
 		}
 	}
@@ -61,15 +61,15 @@ func TestCloseStatesMoveForward(t *testing.T) {
 
 // paths of events lead to each state.
 var eventsTo = [closeStates][]closeEvent{
-	opening:      {},
-	openingEnded: {onPeerEnd},
-	open:         {onOpen},
-	ended:        {onOpen, onPeerEnd},
-	broken:       {onOpen, onWriteFail},
-	closing:      {onOpen, onClose},
-	flushing:     {onOpen, onAbort},
-	lingering:    {onOpen, onAbort, onFlushed},
-	gone:         {onOpen, onDisconnect},
+	opening:         {},
+	peerClosedEarly: {onPeerClose},
+	open:            {onOpen},
+	peerClosed:      {onOpen, onPeerClose},
+	broken:          {onOpen, onWriteFail},
+	closing:         {onOpen, onClose},
+	flushing:        {onOpen, onAbort},
+	lingering:       {onOpen, onAbort, onFlushed},
+	dead:            {onOpen, onDisconnect},
 }
 
 // Every event in every state leads where the table says, the engine finds itself
@@ -131,8 +131,8 @@ func (k *collector) come(ev closeEvent) {
 	switch {
 	case ev == onFlushed && k.state == flushing:
 		k.shard.flushInTest(&k.Conn)
-	case ev == onClose, ev == onAbort, ev == onPeerEnd:
-		k.shard.transition(&k.Conn, ev, cause{ending{4000, ""}, ev == onPeerEnd})
+	case ev == onClose, ev == onAbort, ev == onPeerClose:
+		k.shard.transition(&k.Conn, ev, cause{ending{4000, ""}, ev == onPeerClose})
 	default:
 		k.shard.transition(&k.Conn, ev, cause{})
 	}

@@ -35,7 +35,7 @@ func (s *shard) attach(t *task) {
 	if len(a.buffered) > 0 {
 		s.feed(c, a.buffered, owned)
 	}
-	if c.offLoop != nil && c.state != gone && c.flags&flagPaused == 0 {
+	if c.offLoop != nil && c.state != dead && c.flags&flagPaused == 0 {
 		c.offLoop.readOn(c) // only now: the bytes of the socket come after a.buffered
 	}
 }
@@ -80,8 +80,8 @@ func (s *shard) open(t *task) {
 	}
 }
 
-// retired removes a connection from all lists. It may still be closing.
-func (s *shard) retired(t *task) {
+// unlist removes a connection from all lists. It may still be closing.
+func (s *shard) unlist(t *task) {
 	c := t.conn
 	s.settle(c)
 	for _, m := range c.forgetAll() {
@@ -89,13 +89,13 @@ func (s *shard) retired(t *task) {
 			s.remove(m)
 		}
 	}
-	c.flags |= flagRetired
+	c.flags |= flagUnlisted
 	s.release(c)
 }
 
 // release frees the slot of a connection that has neither socket nor lists.
 func (s *shard) release(c *Conn) {
-	if c.state == gone && c.flags&flagRetired != 0 && s.slots[c.slot].conn == c {
+	if c.state == dead && c.flags&flagUnlisted != 0 && s.slots[c.slot].conn == c {
 		s.slots[c.slot] = slot{fd: -1}
 		s.free = append(s.free, c.slot)
 	}
@@ -122,7 +122,7 @@ func (s *shard) transition(c *Conn, ev closeEvent, why cause) {
 	if pending, ok := s.ends[c]; ok && why.code == 0 {
 		why = pending
 	}
-	if !c.state.peerEnded() {
+	if !c.state.awaitsHandler() {
 		delete(s.ends, c)
 	}
 	if c.state.discardsInput() {
@@ -169,12 +169,12 @@ func (s *shard) mailDone(t *task) { s.answerEnd(t.conn) }
 
 // answerEnd answers the end that the peer has brought about, if that still waits.
 func (s *shard) answerEnd(c *Conn) {
-	if !c.state.peerEnded() {
+	if !c.state.awaitsHandler() {
 		return
 	}
 	why := s.ends[c]
-	c.retireFor(why.ending, why.byPeer, false)
-	if c.state == ended && s.waits(c, lingerTime) { // it will not read what it has left unread
+	c.unregister(why, false)
+	if c.state == peerClosed && s.waits(c, lingerTime) { // it will not read what it has left unread
 		s.drop(metrics.DropClosed, c.out.dropAll())
 	} else {
 		s.settle(c)
@@ -182,39 +182,39 @@ func (s *shard) answerEnd(c *Conn) {
 	s.transition(c, onCaughtUp, cause{})
 }
 
-// closeGently ends a connection behind what was sent to it before.
-func (s *shard) closeGently(t *task) {
+// closeGracefully ends a connection behind what was sent to it before.
+func (s *shard) closeGracefully(t *task) {
 	c, end := t.conn, t.arg.(*ending)
 	s.settle(c)
 	ev := onClose
 	if c.options&optTransport != 0 {
 		ev = onAbort // there is no peer that answers
 	}
-	s.transition(c, ev, cause{*end, false})
+	s.transition(c, ev, cause{ending: *end})
 }
 
 // fail ends a connection for what its handler's goroutine found in a message:
 // the calls before it have been made, those behind it are not.
 func (c *Conn) fail(end ending) {
-	if c.retire(end.code, end.reason, true) {
+	if c.unregister(cause{ending: end}, true) {
 		c.shard.post(task{run: (*shard).failed, conn: c, arg: &end})
 	}
 }
 
 func (s *shard) failed(t *task) {
 	s.settle(t.conn)
-	s.transition(t.conn, onAbort, cause{*t.arg.(*ending), false})
+	s.transition(t.conn, onAbort, cause{ending: *t.arg.(*ending)})
 }
 
-// closeNow ends a connection for something the loop found. What arrives from
-// here on is discarded.
-func (s *shard) closeNow(c *Conn, code uint16, reason string) {
-	s.transition(c, onAbort, cause{ending{code, reason}, false})
+// abort ends a connection for something that the loop found. What arrives from here
+// on is discarded.
+func (s *shard) abort(c *Conn, code uint16, reason string) {
+	s.transition(c, onAbort, cause{ending: ending{code, reason}})
 }
 
 // sendClose writes the close frame, once, behind everything else.
 func (s *shard) sendClose(c *Conn, why cause) {
-	c.retireFor(why.ending, why.byPeer, false)
+	c.unregister(why, false)
 	if c.out != nil {
 		s.drop(metrics.DropClosed, c.out.dropHeld()) // never opened: it must not be the first frame
 	}
@@ -301,7 +301,7 @@ func (s *shard) markDead(c *Conn, from closeState, why cause) {
 	if why.code == 0 {
 		why.ending = ending{socket.CloseAbnormal, "the connection broke"}
 	}
-	c.retireFor(why.ending, why.byPeer, false)
+	c.unregister(why, false)
 	if from < closing {
 		s.engine.metrics.Disconnects.WithLabelValues(metrics.Code(why.code)).Inc()
 	}

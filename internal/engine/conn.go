@@ -39,7 +39,7 @@ type Conn struct {
 	options uint8
 
 	// guarded by mu; here for want of padding elsewhere
-	retired  bool
+	ended    bool
 	byPeer   bool  // the peer ended it, by a close frame
 	refused  uint8 // subscriptions of the client's own, for their number
 	accepted bool  // Open was called before it ended
@@ -91,7 +91,7 @@ const (
 	flagPaused                // not read, until the handler has caught up
 	flagDirty                 // in the shard's list of connections to flush
 	flagArmed                 // waits for the socket to become writable
-	flagRetired               // left all lists
+	flagUnlisted              // left all lists
 	flagPingWaits             // off the loop: no writer has taken the ping yet
 	flagRest                  // shard.rests has bytes that were read and not fed
 )
@@ -131,18 +131,18 @@ func (c *Conn) Send(text []byte) bool { return c.send(socket.OpText, text, nil) 
 func (c *Conn) SendBinary(data []byte) bool { return c.send(socket.OpBinary, data, nil) }
 
 func (c *Conn) send(op socket.Opcode, body, tail []byte) bool {
-	if c.Retired() {
+	if c.Ended() {
 		return false
 	}
 	c.shard.post(task{run: (*shard).sendOne, conn: c, msg: newMessage(op, body, tail, time.Now())})
 	return true
 }
 
-// Retired reports whether the connection has ended: nothing is sent to it any more.
-func (c *Conn) Retired() bool {
+// Ended reports whether the connection has ended: nothing is sent to it any more.
+func (c *Conn) Ended() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.retired
+	return c.ended
 }
 
 // EndedByPeer reports whether the connection has ended with a close frame of the
@@ -171,7 +171,7 @@ func (c *Conn) subscribe(topic string, limit int, own bool) (added bool, err err
 	defer c.mu.Unlock()
 	i := c.at(key{bus.Topic, topic})
 	switch {
-	case c.retired:
+	case c.ended:
 		return false, ErrClosed
 	case i >= 0:
 		c.groups[i].own = c.groups[i].own && own
@@ -214,7 +214,7 @@ func (c *Conn) Unsubscribe(topic string) (removed bool) {
 func (c *Conn) UnsubscribeAll() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retired {
+	if c.ended {
 		return 0
 	}
 	for i := range c.groups {
@@ -230,7 +230,7 @@ func (c *Conn) UnsubscribeAll() (n int) {
 func (c *Conn) SetRoles(roles []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retired {
+	if c.ended {
 		return
 	}
 	for i := range c.groups {
@@ -250,7 +250,7 @@ func (c *Conn) SetRoles(roles []string) {
 func (c *Conn) Topics() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retired {
+	if c.ended {
 		return nil
 	}
 	names := make([]string, 0, len(c.groups))
@@ -288,7 +288,7 @@ func (c *Conn) topicCount() (n int) {
 
 // at returns where a group is in c.groups, or -1. Called under c.mu.
 func (c *Conn) at(k key) int {
-	if c.retired {
+	if c.ended {
 		return -1
 	}
 	for i := range c.groups {
@@ -358,7 +358,7 @@ func (c *Conn) forget(l *list) (m membership, ok bool) {
 	return m, false
 }
 
-// forgetAll drops all memberships of a retired connection.
+// forgetAll drops all memberships of a connection that has ended.
 func (c *Conn) forgetAll() []membership {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -367,21 +367,24 @@ func (c *Conn) forgetAll() []membership {
 	return all
 }
 
-// Close ends the connection: from its return on nothing is sent to it and it
-// is found nowhere; what was sent before is written, then a close frame with
-// the code, and the peer gets CloseTimeout to answer it. Idempotent: it returns
-// false when the connection had ended before.
-func (c *Conn) Close(code uint16, reason string) bool { return c.end(code, reason, false) }
+// Close ends the connection: when it returns, nothing more is sent to it and no
+// address finds it. What was sent before is written, then a close frame with the
+// code; the peer has CloseTimeout to answer it. Close does not wait for that. It
+// returns false when the connection had ended before.
+func (c *Conn) Close(code uint16, reason string) bool {
+	return c.close(ending{code, reason}, false)
+}
 
-// Expel is Close, and what the client has sent is not handed to its handler any
-// more.
-func (c *Conn) Expel(code uint16, reason string) bool { return c.end(code, reason, true) }
+// CloseNow is Close, and drops the messages that wait for the handler.
+func (c *Conn) CloseNow(code uint16, reason string) bool {
+	return c.close(ending{code, reason}, true)
+}
 
-func (c *Conn) end(code uint16, reason string, mute bool) bool {
-	if !c.retire(code, reason, mute) {
+func (c *Conn) close(end ending, dropCalls bool) bool {
+	if !c.unregister(cause{ending: end}, dropCalls) {
 		return false
 	}
-	c.shard.post(task{run: (*shard).closeGently, conn: c, arg: &ending{code, reason}})
+	c.shard.post(task{run: (*shard).closeGracefully, conn: c, arg: &end})
 	return true
 }
 
@@ -391,16 +394,12 @@ type ending struct {
 	reason string
 }
 
-// retire takes the connection out of the index, once, and tells the handler, in
-// place of what waits for it with mute.
-func (c *Conn) retire(code uint16, reason string, mute bool) bool {
-	return c.retireFor(ending{code, reason}, false, mute)
-}
-
-// retireFor is retire, and says whether the peer ended the connection.
-func (c *Conn) retireFor(end ending, byPeer, mute bool) bool {
+// unregister takes the connection out of the index and calls the handler's Closed,
+// behind the messages that wait for it, or in their place with dropCalls. It returns
+// false when that was done before.
+func (c *Conn) unregister(why cause, dropCalls bool) bool {
 	c.mu.Lock()
-	if c.retired {
+	if c.ended {
 		c.mu.Unlock()
 		return false
 	}
@@ -411,10 +410,10 @@ func (c *Conn) retireFor(end ending, byPeer, mute bool) bool {
 		}
 	}
 	e.subscriptions.Add(-int64(c.topicCount()))
-	c.retired, c.byPeer = true, byPeer
+	c.ended, c.byPeer = true, why.byPeer
 	if c.mail != nil {
 		c.mail.makeRoom()
-		if mute {
+		if dropCalls {
 			c.mail.discard()
 		}
 	}
@@ -423,8 +422,8 @@ func (c *Conn) retireFor(end ending, byPeer, mute bool) bool {
 	e.index.remove(c)
 	e.count.Add(-1)
 	e.metrics.Connections.Dec()
-	c.shard.post(task{run: (*shard).retired, conn: c})
-	c.deliver(mail{end: &end})
+	c.shard.post(task{run: (*shard).unlist, conn: c})
+	c.deliver(mail{end: &why.ending})
 	return true
 }
 

@@ -140,17 +140,17 @@ func TestEndBehindAStuckHandler(t *testing.T) {
 	})
 }
 
-// Expelling a client whose own close frame waits behind the handler ends it at once.
-func TestExpelBehindTheHandler(t *testing.T) {
+// CloseNow on a client whose own close frame waits behind the handler ends it at once.
+func TestCloseNowBehindTheHandler(t *testing.T) {
 	t.Parallel()
 	change := func(c *Config) { c.CloseTimeout = time.Hour }
 	eachWay(t, change, func(t *testing.T, a *answering, client net.Conn) {
 		_, _ = client.Write(append(bytes.Repeat(fromClient(socket.OpText, "question"), 3), fromClient(socket.OpClose, "\x03\xe8bye")...))
 		<-a.heard
 		for pending := false; !pending; {
-			do(a.shard, func() { pending = a.state.peerEnded() })
+			do(a.shard, func() { pending = a.state.awaitsHandler() })
 		}
-		if !a.Expel(4503, "out") {
+		if !a.CloseNow(4503, "out") {
 			t.Error("it had ended")
 		}
 		frames := framesOf(t, client)

@@ -243,7 +243,7 @@ func (s *shard) owed(c *Conn, seen uint32) []*fanout {
 }
 
 func (s *shard) pushFanout(c *Conn, f *fanout) {
-	if !c.state.takesMessages() || c.flags&flagRetired != 0 {
+	if !c.state.takesMessages() || c.flags&flagUnlisted != 0 {
 		return
 	}
 	if f.list.group.slow == LatestOnly && s.lags(c) {
@@ -286,7 +286,7 @@ func (f *fanout) compressed() []byte {
 // join gives a connection what it is to have before, and adds it to a list.
 func (s *shard) join(t *task) {
 	c, l := t.conn, t.list
-	if c.flags&flagRetired != 0 {
+	if c.flags&flagUnlisted != 0 {
 		return
 	}
 	s.settle(c) // it must not get what was sent to the list before
@@ -346,7 +346,7 @@ func (s *shard) members(l *list) []*Conn {
 func (s *shard) answerMembers(t *task) {
 	conns := make([]*Conn, 0, len(t.list.members))
 	for _, slot := range t.list.members {
-		if c := s.slots[slot].conn; c.flags&flagRetired == 0 {
+		if c := s.slots[slot].conn; c.flags&flagUnlisted == 0 {
 			conns = append(conns, c)
 		}
 	}

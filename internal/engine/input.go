@@ -75,7 +75,7 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 		}
 	case socket.Close:
-		s.transition(c, onPeerEnd, cause{ending{ev.Code, string(ev.Data)}, true})
+		s.transition(c, onPeerClose, cause{ending{ev.Code, string(ev.Data)}, true})
 	}
 }
 
@@ -102,7 +102,7 @@ func (s *shard) receive(c *Conn, ev socket.Event) {
 
 // violated ends a connection whose peer broke the protocol (RFC 6455 7.1.7).
 func (s *shard) violated(c *Conn, err error) {
-	s.transition(c, onPeerEnd, cause{violation(err), false})
+	s.transition(c, onPeerClose, cause{ending: violation(err)})
 }
 
 // violation returns how a connection ends for an error of the socket package.

@@ -44,7 +44,7 @@ type mail struct {
 func (c *Conn) deliver(m mail) (full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retired && m.end == nil {
+	if c.ended && m.end == nil {
 		return false // Closed is the last call
 	}
 	if c.mail == nil {

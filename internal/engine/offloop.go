@@ -91,7 +91,7 @@ func (o *offLoop) read(c *Conn, l *netLink) {
 // left in the TLS layer is at most a part of a record: its rest wakes us.
 func (s *shard) park(t *task) {
 	c := t.conn
-	if c.state == gone {
+	if c.state == dead {
 		return
 	}
 	l := c.offLoop.link.(*netLink)
@@ -135,7 +135,7 @@ func (o *offLoop) readOn(c *Conn) {
 // delivered takes what a reader read.
 func (s *shard) delivered(t *task) {
 	c, d := t.conn, t.arg.(delivery)
-	if c.state == gone {
+	if c.state == dead {
 		return
 	}
 	c.offLoop.idle = true
@@ -143,7 +143,7 @@ func (s *shard) delivered(t *task) {
 	switch {
 	case d.err != nil:
 		s.inputEnded(c) // there is no reader any more
-	case c.state != gone && c.flags&flagPaused == 0:
+	case c.state != dead && c.flags&flagPaused == 0:
 		c.offLoop.readOn(c)
 	}
 }
@@ -185,7 +185,7 @@ const (
 // wrote takes the result of a writer.
 func (s *shard) wrote(t *task) {
 	c := t.conn
-	if c.state == gone {
+	if c.state == dead {
 		return
 	}
 	c.offLoop.writing = false
@@ -195,7 +195,7 @@ func (s *shard) wrote(t *task) {
 	}
 	switch {
 	case t.arg == errPanicked:
-		s.transition(c, onDisconnect, cause{ending{socket.CloseInternal, errPanicked.Error()}, false})
+		s.transition(c, onDisconnect, cause{ending: ending{socket.CloseInternal, errPanicked.Error()}})
 	case t.arg != nil:
 		s.writeFailed(c)
 	case len(c.out.chunks) > 0:

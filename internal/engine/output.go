@@ -34,7 +34,7 @@ func (s *shard) enforceLimit(c *Conn) {
 	if c.flags&flagArmed == 0 && c.state.writes() {
 		s.flush(c) // it may only be a long iteration, not a slow reader
 	}
-	if c.state == gone || c.out == nil || c.out.excess(limit) <= 0 {
+	if c.state == dead || c.out == nil || c.out.excess(limit) <= 0 {
 		return
 	}
 	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, limit, s.tick()) {
@@ -105,14 +105,14 @@ func (s *shard) blocked(c *Conn, ch chunk, n int, err error) {
 	s.appendChunk(c, ch)
 	c.out.wrote(n)
 	s.arm(c, true)
-	if c.state != gone {
+	if c.state != dead {
 		s.enforceLimit(c)
 	}
 }
 
 // flush writes what waits for a connection, as far as its socket takes it.
 func (s *shard) flush(c *Conn) {
-	if c.state == gone || c.out == nil {
+	if c.state == dead || c.out == nil {
 		return
 	}
 	if c.offLoop != nil {
@@ -147,7 +147,7 @@ func (s *shard) writeChunks(c *Conn) (int, error) {
 
 // drained makes a connection without a backlog simply writable again.
 func (s *shard) drained(c *Conn) {
-	if s.arm(c, false); c.state == gone {
+	if s.arm(c, false); c.state == dead {
 		return
 	}
 	if c.out.empty() {

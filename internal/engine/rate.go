@@ -43,7 +43,7 @@ func (s *shard) mayReceive(c *Conn, cost int) bool {
 	c.credit = min(c.credit+earned, float32(limits.Burst))
 	c.credited = now
 	if c.credit < 1 {
-		s.closeNow(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
+		s.abort(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
 		return false
 	}
 	c.credit -= float32(cost)

@@ -38,7 +38,7 @@ func TestRateCountsBytes(t *testing.T) {
 						do(k.shard, func() { charged = k.credit < left+1 })
 						return charged
 					})
-					if k.Retired() {
+					if k.Ended() {
 						t.Fatalf("closed for message %d", i)
 					}
 				}

@@ -23,7 +23,7 @@ func (c *Conn) Receive(ctx context.Context, text bool, data []byte) error {
 // offer queues a call of the handler, or returns what to wait for.
 func (c *Conn) offer(m mail) (room <-chan struct{}, err error) {
 	c.mu.Lock()
-	if c.retired {
+	if c.ended {
 		c.mu.Unlock()
 		return nil, ErrClosed
 	}

@@ -50,7 +50,7 @@ func (s *shard) pause(c *Conn) {
 }
 
 func (s *shard) resume(t *task) {
-	if !t.conn.state.peerEnded() {
+	if !t.conn.state.awaitsHandler() {
 		s.unpause(t.conn)
 	}
 }
@@ -64,7 +64,7 @@ func (s *shard) unpause(c *Conn) {
 	c.flags &^= flagPaused
 	s.feed(c, s.takeRest(c), owned)
 	switch {
-	case c.state == gone:
+	case c.state == dead:
 	case c.flags&flagPaused == 0:
 		s.rewatch(c)
 		if c.offLoop != nil {

@@ -297,7 +297,7 @@ func TestRestKeepsThePong(t *testing.T) {
 		do(k.shard, func() { dues[k.due] = true })
 		return len(dues) > 4
 	})
-	if k.Retired() {
+	if k.Ended() {
 		t.Error("it was closed")
 	}
 	_, _ = client.Write(fromClient(socket.OpClose, "\x03\xe8"))
@@ -369,7 +369,7 @@ func TestBrokenBehindTheQueue(t *testing.T) {
 				data = append(append(data, flood(3, -1)...), fromClient(socket.OpClose, "\x03\xe8")...)
 				_, _ = client.Write(data)
 				within(t, "all has been read", func() (read bool) {
-					do(k.shard, func() { read = k.state.peerEnded() })
+					do(k.shard, func() { read = k.state.awaitsHandler() })
 					return read
 				})
 				close(k.gate)

@@ -275,7 +275,7 @@ func (s *shard) onEvent(e poll.Event) {
 		return
 	}
 	c := s.slots[e.Token.Slot].conn
-	if c == nil || c.generation != e.Token.Generation || c.state == gone {
+	if c == nil || c.generation != e.Token.Generation || c.state == dead {
 		return // the event was on its way when the connection ended
 	}
 	if e.Writable {

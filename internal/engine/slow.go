@@ -75,7 +75,7 @@ func (s *shard) trimBacklog(c *Conn) (enough bool) {
 // frame that is half written, and a close frame in place of what waited.
 func (s *shard) tooSlow(c *Conn) {
 	s.drop(metrics.DropTooSlow, c.out.dropAll())
-	s.closeNow(c, uint16(wire.CloseTooSlow), "too slow: the backlog is full")
+	s.abort(c, uint16(wire.CloseTooSlow), "too slow: the backlog is full")
 }
 
 func (s *shard) drop(reason string, messages int) {

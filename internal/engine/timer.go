@@ -60,12 +60,12 @@ func (s *shard) onTimer() {
 // look does what is due for a connection.
 func (s *shard) look(e entry) {
 	c := s.slots[e.slot].conn
-	if c == nil || c.generation != e.generation || c.state == gone || c.wake != e.at {
+	if c == nil || c.generation != e.generation || c.state == dead || c.wake != e.at {
 		return
 	}
 	now := s.tick()
 	switch {
-	case c.state.peerEnded():
+	case c.state.awaitsHandler():
 		if !now.before(c.due) {
 			s.answerEnd(c)
 			return
@@ -76,7 +76,7 @@ func (s *shard) look(e entry) {
 			return
 		}
 	case s.expired(c):
-		s.closeNow(c, uint16(wire.CloseTokenExpired), "the token has expired; get a new one and reconnect")
+		s.abort(c, uint16(wire.CloseTokenExpired), "the token has expired; get a new one and reconnect")
 		return
 	default:
 		s.ping(c, now)
@@ -132,7 +132,7 @@ func (s *shard) awaitPong(c *Conn, now tick) {
 	case now-c.due > ticks(lateLook):
 		c.due = s.in(min(lookAgain, timeout))
 	default:
-		s.closeNow(c, uint16(wire.CloseNoPong), "no answer to a ping")
+		s.abort(c, uint16(wire.CloseNoPong), "no answer to a ping")
 	}
 }
 

@@ -153,11 +153,11 @@ func TestWallClockSteps(t *testing.T) {
 					}
 				}
 				pass(time.Hour + 20*time.Second)
-				if refreshed.Retired() {
+				if refreshed.Ended() {
 					t.Error("the refreshed connection was closed within its grace")
 				}
 				pass(5 * time.Second)
-				if !refreshed.Retired() || never.Retired() {
+				if !refreshed.Ended() || never.Ended() {
 					t.Error("the refreshed connection lives on, or the one without a token does not")
 				}
 			})
@@ -172,11 +172,11 @@ func TestExpiredWhenAccepted(t *testing.T) {
 		e := agedEngine(t, time.Hour, time.Now, nil)
 		p := expiring(t, e, time.Now().Add(-20*time.Second))
 		pass(24 * time.Second)
-		if p.Retired() {
+		if p.Ended() {
 			t.Error("it was closed within its grace")
 		}
 		pass(2 * time.Second)
-		if !p.Retired() {
+		if !p.Ended() {
 			t.Error("it lives on")
 		}
 	})
