@@ -178,8 +178,8 @@ func tcpPair(t testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
-// certificate is made once for all tests. Its key is of the kind that costs a
-// handshake least: the models make thousands.
+// certificate is made once for all tests. Its key and the curve of the handshake
+// are those that cost least: the models make thousands of connections.
 var certificate = sync.OnceValue(func() tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -196,7 +196,7 @@ var certificate = sync.OnceValue(func() tls.Certificate {
 func tlsPair(t testing.TB) (server, client net.Conn) {
 	t.Helper()
 	below, far := tcpPair(t)
-	secure := tls.Server(below, &tls.Config{Certificates: []tls.Certificate{certificate()}})
+	secure := tls.Server(below, &tls.Config{Certificates: []tls.Certificate{certificate()}, CurvePreferences: []tls.CurveID{tls.X25519}})
 	client = tls.Client(far, &tls.Config{InsecureSkipVerify: true})
 	shaken := make(chan error, 1)
 	go func() { shaken <- secure.Handshake() }() // as net/http does before it calls a handler
