@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// ClaimNames say which claims make an identity. An empty name means the usual
-// one, given below.
+// ClaimNames are the names of the claims that make an identity. An empty name means the
+// default, given below.
 //
 // A name is first looked up as it is (Auth0 uses URLs), then as a dotted path
 // into nested objects: "realm_access.roles" for Keycloak.
 //
-// The user id is a string. An integer is taken too, as many issuers write the key of
-// a database row: its decimal digits are the user id, so 42 and "42" are one user. A
-// fraction, an exponent or -0 is refused, since it has more than one way to be written.
+// The user id is a string. An integer, such as the key of a database row, is accepted,
+// too: its decimal digits are the user id, so 42 and "42" are the same user. A fraction,
+// an exponent or -0 is refused, since the same number can be written in several ways.
 //
-// Role and Roles are read alike. Roles, permissions and topics are a string, or a list
+// Role and Roles are read in the same way. Roles, permissions and topics are a string, or a list
 // of strings; roles may also be the names of an object, where the value of a name is
 // true, an object or a list. In a claim whose name (or the last of the path) is scope
-// or scp, a string holds several, separated by spaces; in all others it is one.
+// or scp, a string contains several names, separated by spaces; in other claims one.
 //
-// A value that is no right, such as a number, an empty string or one with control
-// characters, grants nothing and is logged at debug; the rest of the claim counts, 512
-// names at most. The token stays good: Requirements refuse it where the right is
-// required. An email that is not a string is left out in the same way.
+// A value that is not a name, such as a number, an empty string or a string with control
+// characters, grants nothing and is logged at debug; the rest of the claim counts, at
+// most 512 names. The token stays valid; Requirements refuse it if they require the
+// right. An email that is not a string is ignored in the same way.
 type ClaimNames struct {
 	UserID      string // sub
 	Role        string // role
@@ -55,7 +55,7 @@ func (n ClaimNames) withDefaults() ClaimNames {
 	return n
 }
 
-// reads reports whether a claim of this name is read, as a whole or for what is in it.
+// reads reports whether the claim with this name, or a part of it, is read.
 func (n ClaimNames) reads(name string) bool {
 	paths := [...]string{n.UserID, n.Role, n.Roles, n.Permissions, n.Topics, n.Email, "exp", "iat", "nbf", "iss", "aud", "jti"}
 	return slices.ContainsFunc(paths[:], func(path string) bool {
@@ -63,9 +63,9 @@ func (n ClaimNames) reads(name string) bool {
 	})
 }
 
-// misread returns the refusal for an error of appendObject. It names a claim that occurs
-// twice if that claim is read; any other name comes from the token, and is left out.
-func (n ClaimNames) misread(err error) error {
+// refuseClaims returns the refusal for an error of appendObject. It names a repeated
+// claim only if that claim is read: any other name is content of the token.
+func (n ClaimNames) refuseClaims(err error) error {
 	repeated, ok := errors.AsType[*repeatedName](err)
 	switch {
 	case !ok:
@@ -76,17 +76,17 @@ func (n ClaimNames) misread(err error) error {
 	return refuse(ReasonMalformed, "claims: a claim that is not read occurs twice (RFC 7519, section 4)")
 }
 
-// policy is what a claim set must satisfy.
+// policy holds the requirements of a claim set.
 type policy struct {
 	issuer   string // empty: any
 	audience string // empty: any
 	names    ClaimNames
 	leeway   time.Duration
-	log      *slog.Logger // for what was dropped
+	log      *slog.Logger // for ignored rights
 }
 
-// identity makes an identity of a verified claim set. Time comes first: a client
-// with an old token can help itself.
+// identity returns the identity of a verified claim set. It checks the times first: a
+// client with an expired token can get a new one.
 func (p *policy) identity(claims object, raw []byte, now time.Time) (*Identity, error) {
 	id := &Identity{Claims: raw}
 	if err := p.readTimes(id, claims, now); err != nil {
@@ -176,7 +176,7 @@ func (p *policy) readUser(id *Identity, claims object) error {
 	return nil
 }
 
-// readRights reads what the token grants, and the email. Roles of both claims count.
+// readRights reads roles, permissions, topics and the email. Roles of both claims count.
 func (p *policy) readRights(id *Identity, claims object) {
 	id.Email = p.readEmail(claims)
 	id.Roles = p.granted(claims, p.names.Roles, true, checkName)
@@ -205,8 +205,8 @@ func (p *policy) granted(claims object, claim string, keyed bool, check func(str
 	return g.names
 }
 
-// logDropped tells the operator which right a user may miss. The cause quotes no value.
+// logDropped logs which right a user may lack. The cause quotes no value.
 func (p *policy) logDropped(claim string, dropped int, cause error) {
-	p.log.Debug("a part of a claim cannot be read, and grants nothing",
+	p.log.Debug("a part of a claim cannot be read and grants nothing",
 		"claim", claim, "dropped", dropped, "cause", cause)
 }

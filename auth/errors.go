@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Reason says in one word why a token was refused. The set is small and fixed,
-// fit for a metric label.
+// Reason is the stable code of a refusal, fit for a metric label: the set is small and
+// fixed. docs/errors.md describes each one.
 type Reason string
 
 // The reasons for which a token is refused.
@@ -17,7 +17,7 @@ const (
 	ReasonTooLarge    Reason = "too_large"     // longer than MaxTokenSize
 	ReasonMalformed   Reason = "malformed"     // not a JWT in compact form
 	ReasonAlgorithm   Reason = "algorithm"     // not the algorithm of the key
-	ReasonKey         Reason = "key"           // names no known key
+	ReasonKey         Reason = "key"           // the kid is that of no known key
 	ReasonSignature   Reason = "signature"     // the signature does not verify
 	ReasonExpired     Reason = "expired"       // exp is past
 	ReasonNotYetValid Reason = "not_yet_valid" // nbf or iat is in the future
@@ -32,7 +32,7 @@ const (
 	ReasonClaimJti Reason = "claims_jti" // jti is no name
 )
 
-// What ReasonOf answers for errors that are not an Error.
+// The results of ReasonOf for errors that are not an Error.
 const (
 	ReasonPermissions    Reason = "permissions"     // ErrMissingPermissions
 	ReasonRole           Reason = "role"            // ErrMissingRole
@@ -46,39 +46,38 @@ const (
 var (
 	// ErrUnauthorized matches every refusal of a token.
 	ErrUnauthorized = errors.New("auth: unauthorized")
-	// ErrUnavailable matches a failure to decide: the token's key is not known, and
-	// the key set could not be fetched, or not again so soon. The token may be good;
-	// the client should try again. An UnavailableError may say when.
-	ErrUnavailable = errors.New("auth: the token's key cannot be had just now")
-	// ErrTwoCredentials says that a request carries more than one token.
+	// ErrUnavailable matches an undecided verification: the key of the token is unknown,
+	// and the key set could not be fetched, or not again so soon. The token may be good;
+	// the client should try again. UnavailableError.RetryAfter may say when.
+	ErrUnavailable = errors.New("auth: the key of the token is not available now")
+	// ErrTwoCredentials reports a request with more than one token.
 	ErrTwoCredentials = errors.New("more than one credential: send the token once, " +
 		"as query parameter, as Authorization header or as subprotocol entry")
-	// ErrInvalidQuery says that the query of a request, which may carry the token, cannot
-	// be read.
+	// ErrInvalidQuery reports a query, which may carry the token, that cannot be read.
 	ErrInvalidQuery = errors.New("the query is not URL-encoded (RFC 3986, section 3.4)")
 )
 
-// What Requirements.Check answers. ErrExpired matches ErrUnauthorized too, the
-// others do not: they are about rights, not about who it is.
+// The errors of Requirements.Check. ErrExpired matches ErrUnauthorized, too. The others
+// do not: they are about rights, not about the identity.
 const (
-	ErrExpired            denial = "Token expired"
-	ErrMissingPermissions denial = "Missing required permissions"
-	ErrMissingRole        denial = "Missing required role"
+	ErrExpired            requirementError = "Token expired"
+	ErrMissingPermissions requirementError = "Missing required permissions"
+	ErrMissingRole        requirementError = "Missing required role"
 )
 
-// denial is a constant error whose whole text is shown to the client.
-type denial string
+// requirementError is a constant error whose whole text is shown to the client.
+type requirementError string
 
-func (d denial) Error() string { return string(d) }
+func (e requirementError) Error() string { return string(e) }
 
-// Is makes an expired token a refused token.
-func (d denial) Is(target error) bool { return d == ErrExpired && target == ErrUnauthorized }
+// Is makes ErrExpired match ErrUnauthorized.
+func (e requirementError) Is(target error) bool { return e == ErrExpired && target == ErrUnauthorized }
 
-// Error is the refusal of a token. It matches ErrUnauthorized, and ErrExpired
-// when the reason is ReasonExpired. An application's own Verifier may return it.
+// Error is the refusal of a token. It matches ErrUnauthorized, and ErrExpired when the
+// reason is ReasonExpired. An application's own Verifier may return it.
 type Error struct {
 	Reason Reason
-	Err    error // the detail, without anything the token holds; may be nil
+	Err    error // the cause, without any content of the token; may be nil
 }
 
 func (e *Error) Error() string {
@@ -88,7 +87,7 @@ func (e *Error) Error() string {
 	return "auth: token refused: " + string(e.Reason) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the detail.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -102,13 +101,12 @@ func (e *Error) Is(target error) bool {
 	return target == ErrUnauthorized || target == ErrExpired && e != nil && e.Reason == ReasonExpired
 }
 
-// UnavailableError says why a token's key cannot be had just now. It matches
-// ErrUnavailable.
+// UnavailableError is ErrUnavailable with a cause. It matches ErrUnavailable.
 type UnavailableError struct {
-	// RetryAfter is the time until the key set may be fetched again: 30 s at most,
-	// and 0 where it is not known.
+	// RetryAfter is the time until the key set may be fetched again, at most 30 s; 0
+	// means unknown.
 	RetryAfter time.Duration
-	Err        error // the cause, without anything the token holds; may be nil
+	Err        error // the cause, without any content of the token; may be nil
 }
 
 func (e *UnavailableError) Error() string {
@@ -129,8 +127,8 @@ func (e *UnavailableError) Unwrap() error {
 // Is reports whether target is ErrUnavailable.
 func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
 
-// ReasonOf returns the reason of an error of this package or of a Verifier: ""
-// for nil, ReasonOther for what is neither.
+// ReasonOf returns the reason of an error of this package or of a Verifier: "" for nil,
+// and ReasonOther for any other error.
 func ReasonOf(err error) Reason {
 	var refusal *Error
 	switch {
@@ -156,7 +154,8 @@ func ReasonOf(err error) Reason {
 	return ReasonOther
 }
 
-// known keeps an application's own reasons out of metric labels.
+// known returns the reason, or ReasonOther for a reason that an application made up,
+// which must not become a metric label.
 func (r Reason) known() Reason {
 	switch r {
 	case ReasonMissing, ReasonTooLarge, ReasonMalformed, ReasonAlgorithm, ReasonKey, ReasonSignature,
@@ -167,10 +166,10 @@ func (r Reason) known() Reason {
 	return ReasonOther
 }
 
-// Detail returns the cause of an error of this package in words for a log, such as
-// "exp is missing": it names claims and quotes the configuration, never a token. For
-// an error of an application's own Verifier, whose words may quote one, it is the
-// reason; for nil it is empty.
+// Detail returns the cause of an error of this package as text for a log, such as "exp
+// is missing". It names claims and quotes the configuration, never a token. For the
+// error of an application's own Verifier, whose text may quote a token, it returns the
+// reason; for nil the empty string.
 func Detail(err error) string {
 	if own, ok := errors.AsType[detail](err); ok {
 		return own.Error()
@@ -178,12 +177,12 @@ func Detail(err error) string {
 	return string(ReasonOf(err))
 }
 
-// detail is a cause in the words of this package, which hold nothing of a token.
+// detail is a cause whose text is from this package and without content of a token.
 type detail struct{ error }
 
 func (d detail) Unwrap() error { return d.error }
 
-// refuse makes a refusal. The words must hold nothing of the token.
+// refuse returns an Error. The text must not contain anything from the token.
 func refuse(reason Reason, format string, args ...any) error {
 	return &Error{Reason: reason, Err: detail{fmt.Errorf(format, args...)}}
 }

@@ -44,7 +44,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	for path, says := range map[string]string{
-		"/path":  `answered 308, a redirect to "` + server.URL + `", and redirects are not followed; configure the URL that it leads to`,
+		"/path":  `answered 308, a redirect to "` + server.URL + `", and redirects are not followed`,
 		"/host":  `answered 308, a redirect to "https://id2.example", and`,
 		"/none":  "answered 308, want 200",
 		"/other": "answered 404, want 200",

@@ -9,33 +9,32 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// Identity is who a connection speaks for. It is immutable once a Verifier has
-// returned it, so it is safe for concurrent use. A service keeps one per
-// connection: a service that does not need Claims keeps a copy without them.
+// Identity is the user of a token, with roles and rights. It is immutable once a
+// Verifier has returned it, and so safe for concurrent use. A service keeps one for
+// each connection; a service that does not need Claims keeps a copy without them.
 type Identity struct {
 	UserID      string
 	Roles       []string
 	Permissions []string
-	// Topics are patterns of topics the token may subscribe to: an exact topic,
-	// or a prefix followed by "*".
+	// Topics are patterns of the topics that the client may subscribe to: an exact
+	// topic, or a prefix followed by "*".
 	Topics []string
 	Email  string
-	// TokenID is the token's jti claim, by which one token can be revoked.
+	// TokenID is the jti claim, which identifies one token for a revocation.
 	TokenID string
 	// ExpiresAt is zero for an identity that does not expire, which only an
 	// application's own Verifier can return.
 	ExpiresAt time.Time
 	IssuedAt  time.Time
-	// Claims is the token's claim set as sent: one JSON object.
+	// Claims is the claim set of the token as it was sent: one JSON object.
 	Claims json.RawMessage
 }
 
 // A Verifier turns a token into an identity.
 //
-// Verify may block, until ctx is done at the latest; it must be safe for
-// concurrent use. An error that matches ErrUnauthorized says that the token is
-// refused; any other error says that it could not be decided. On a nil error
-// the identity is not nil.
+// Verify may block until ctx is done. It must be safe for concurrent use. An error that
+// matches ErrUnauthorized means that the token is refused, any other error that the
+// verification could not be decided. If the error is nil, the identity is not.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (*Identity, error)
 }
@@ -48,7 +47,7 @@ func (f VerifierFunc) Verify(ctx context.Context, token string) (*Identity, erro
 	return f(ctx, token)
 }
 
-// Expired reports whether now has reached ExpiresAt. It knows no leeway.
+// Expired reports whether now has reached ExpiresAt, without any leeway.
 func (id *Identity) Expired(now time.Time) bool {
 	return !id.ExpiresAt.IsZero() && !now.Before(id.ExpiresAt)
 }
@@ -56,14 +55,14 @@ func (id *Identity) Expired(now time.Time) bool {
 // HasRole reports whether the identity has the role.
 func (id *Identity) HasRole(role string) bool { return slices.Contains(id.Roles, role) }
 
-// HasAnyRole reports whether the identity has at least one of roles; false for
-// none.
+// HasAnyRole reports whether the identity has at least one of roles. Without arguments
+// it returns false.
 func (id *Identity) HasAnyRole(roles ...string) bool {
 	return slices.ContainsFunc(roles, id.HasRole)
 }
 
-// HasAllRoles reports whether the identity has every one of roles; true for
-// none.
+// HasAllRoles reports whether the identity has every one of roles. Without arguments it
+// returns true.
 func (id *Identity) HasAllRoles(roles ...string) bool {
 	return !slices.ContainsFunc(roles, func(role string) bool { return !id.HasRole(role) })
 }
@@ -73,34 +72,33 @@ func (id *Identity) HasPermission(permission string) bool {
 	return slices.Contains(id.Permissions, permission)
 }
 
-// HasAnyPermission reports whether the identity has at least one of
-// permissions; false for none.
+// HasAnyPermission reports whether the identity has at least one of permissions.
+// Without arguments it returns false.
 func (id *Identity) HasAnyPermission(permissions ...string) bool {
 	return slices.ContainsFunc(permissions, id.HasPermission)
 }
 
-// HasAllPermissions reports whether the identity has every one of permissions;
-// true for none.
+// HasAllPermissions reports whether the identity has every one of permissions. Without
+// arguments it returns true.
 func (id *Identity) HasAllPermissions(permissions ...string) bool {
 	return !slices.ContainsFunc(permissions, func(p string) bool { return !id.HasPermission(p) })
 }
 
-// MaySubscribe reports whether one of the Topics patterns covers topic. The
-// pattern "*" covers every topic; without patterns nothing is covered. The
-// caller has checked that topic is a valid topic.
+// MaySubscribe reports whether one of the patterns in Topics matches topic. The pattern
+// "*" matches every topic. The caller has checked that topic is valid.
 func (id *Identity) MaySubscribe(topic string) bool {
 	return slices.ContainsFunc(id.Topics, func(pattern string) bool { return wire.MatchTopic(pattern, topic) })
 }
 
-// Requirements say what an identity must have to connect. The zero value asks
-// only that it has not expired.
+// Requirements are what an identity must have to connect. The zero value requires only
+// that it has not expired.
 type Requirements struct {
-	Permissions []string // all of them
-	Roles       []string // any of them
+	Permissions []string // all of these
+	Roles       []string // at least one of these
 }
 
-// Check returns nil when id meets the requirements at now. Otherwise it returns
-// the first that fails of ErrExpired, ErrMissingPermissions and ErrMissingRole.
+// Check returns nil if id meets the requirements at now. Otherwise it returns the first
+// of ErrExpired, ErrMissingPermissions and ErrMissingRole that applies.
 func (r Requirements) Check(id *Identity, now time.Time) error {
 	switch {
 	case id.Expired(now):

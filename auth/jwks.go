@@ -22,25 +22,25 @@ const (
 	maxKeySet    = 64 << 10 // bytes
 )
 
-// jwks keeps the issuer's key set (RFC 7517) fresh. One fetch runs at a time,
-// in a goroutine of its own, so that a caller that gives up does not end it for
-// the others; a fetch that succeeds replaces the set, one that fails leaves it.
+// jwks fetches the issuer's key set (RFC 7517) again and again. One fetch runs at a time
+// in its own goroutine, so that it continues for other callers when one gives up. A
+// successful fetch replaces the set; a failed one keeps it.
 type jwks struct {
 	// static after construction
 	url    string
-	host   string // what of the URL may be logged
+	host   string // the part of the URL that may be logged
 	alg    string
 	client *http.Client
 	log    *slog.Logger
 
 	// replaced by fetches, read without lock
-	set atomic.Pointer[keySet] // nil: none was fetched, nor taken over
+	set atomic.Pointer[keySet] // nil: none was fetched, and there was no Previous
 
 	// guarded by mu
 	mu       sync.Mutex
-	fetching chan struct{} // closed when the fetch under way ends; nil: none
+	fetching chan struct{} // closed when the current fetch ends; nil: none
 	started  time.Time     // when the last fetch began
-	looked   time.Time     // when the last fetch that succeeded began
+	looked   time.Time     // when the last successful fetch began
 	failure  error         // of the last fetch
 	closed   bool
 
@@ -62,7 +62,7 @@ func newJWKS(o Options) (*jwks, error) {
 	if o.Client != nil {
 		client = *o.Client
 	}
-	// Who can redirect us could choose our keys.
+	// A redirect could lead to keys of another party.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &jwks{url: o.JWKSURL, host: u.Host, alg: o.Algorithm, client: &client, log: o.Log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -86,15 +86,15 @@ func checkURL(address string, allowHTTP bool) (*url.URL, error) {
 	return nil, errors.New("want https, or http on loopback")
 }
 
-// isExposed reports whether a key set from there can be changed on its way.
+// isExposed reports whether others can change a key set from this URL in transit.
 func isExposed(u *url.URL) bool { return u.Scheme == "http" && !isLoopback(u.Hostname()) }
 
 func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// start begins the first fetch before it returns, so that every later call of
-// key finds it under way or done.
+// start begins the first fetch before it returns, so that every later call of keys
+// waits for it.
 func (s *jwks) start() {
 	first := s.begin(0)
 	s.wg.Go(func() { s.run(first) })
@@ -128,26 +128,25 @@ func (s *jwks) close() {
 	s.wg.Wait()
 }
 
-// keys returns the keys that a token may be signed with. It waits for a fetch where
-// there is no set yet, or none with a key of that id and kind. Such a token is refused
-// only after a fetch that began since it came; until then its key may have been
-// published a moment ago.
+// keys returns the keys that may have signed a token. It waits for a fetch if there is
+// no set yet, or no key with that id and kind in it. Such a token is refused only after
+// a fetch that began after it arrived: before, its key may have just been published.
 func (s *jwks) keys(ctx context.Context, h header) ([]*key, error) {
 	if set := s.set.Load(); set.knows(h.kid, h.alg) {
 		return set.choose(h.kid, h.alg)
 	}
-	came := time.Now()
+	arrived := time.Now()
 	if err := s.refresh(ctx); err != nil {
 		return nil, err
 	}
-	looked := s.lookedSince(came) // before the set, which may be replaced meanwhile
+	looked := s.lookedSince(arrived) // before the set, which may be replaced meanwhile
 	if set := s.set.Load(); looked || set.knows(h.kid, h.alg) {
 		return set.choose(h.kid, h.alg)
 	}
 	return nil, s.unavailable()
 }
 
-// lookedSince reports whether a fetch that began at t or later has succeeded.
+// lookedSince reports whether a fetch that began at t or later succeeded.
 func (s *jwks) lookedSince(t time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,8 +165,8 @@ func (s *jwks) unavailable() error {
 	}
 }
 
-// refresh waits for the fetch under way, or for a new one unless the last is
-// too recent. Its error is only that of ctx.
+// refresh waits for the current fetch, or for a new one unless the last is too recent.
+// Its only error is that of ctx.
 func (s *jwks) refresh(ctx context.Context) error {
 	fetch := s.begin(coolDown)
 	if fetch == nil {
@@ -181,9 +180,9 @@ func (s *jwks) refresh(ctx context.Context) error {
 	}
 }
 
-// begin returns a channel that is closed when the fetch under way ends. It
-// starts one where the last began at least minAge ago, and returns nil where it
-// did not, or after close.
+// begin returns a channel that is closed when the current fetch ends. Without a current
+// fetch it starts one if the last began at least minAge ago; otherwise, and after close,
+// it returns nil.
 func (s *jwks) begin(minAge time.Duration) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,24 +212,24 @@ func (s *jwks) finish(started time.Time, set *keySet, err error) {
 	closed := s.closed
 	s.mu.Unlock()
 	if !closed {
-		s.tell(set, err)
+		s.logFetch(set, err)
 	}
 }
 
-// tell logs how a fetch ended.
-func (s *jwks) tell(set *keySet, err error) {
+// logFetch logs the result of a fetch.
+func (s *jwks) logFetch(set *keySet, err error) {
 	switch {
 	case err != nil && s.set.Load() == nil:
-		s.log.Warn("key set not fetched; until it is, the tokens that need it are refused with 503", "host", s.host, "error", err)
+		s.log.Warn("the key set could not be fetched; tokens that need it are refused with 503", "host", s.host, "error", err)
 	case err != nil:
-		s.log.Warn("key set not fetched, the last good one stays", "host", s.host, "error", err)
+		s.log.Warn("the key set could not be fetched; the last one stays in use", "host", s.host, "error", err)
 	case set.leaked:
-		s.log.Error("key set holds a private key, which is not used: everyone who reads the set can sign with it; publish a new key without d",
+		s.log.Error("the key set contains a private key, which is ignored: everyone who reads the set can sign with it; publish a new key without d",
 			"host", s.host, "keys", len(set.keys), "ignored", set.ignored)
 	case len(set.keys) == 0:
-		s.log.Warn("key set holds no usable key", "host", s.host, "ignored", set.ignored)
+		s.log.Warn("the key set contains no usable key", "host", s.host, "ignored", set.ignored)
 	default:
-		s.log.Debug("key set fetched", "host", s.host, "keys", len(set.keys), "ignored", set.ignored)
+		s.log.Debug("the key set was fetched", "host", s.host, "keys", len(set.keys), "ignored", set.ignored)
 	}
 }
 
@@ -248,7 +247,7 @@ func (s *jwks) fetch() (*keySet, error) {
 		return nil, withoutURL(err)
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
-	request.Close = true // minutes lie between fetches: an idle connection would only be a leak
+	request.Close = true // the next fetch is minutes away
 	response, err := s.client.Do(request)
 	if err != nil {
 		return nil, withoutURL(err)
@@ -267,19 +266,18 @@ func (s *jwks) fetch() (*keySet, error) {
 	return parseKeySet(body, s.alg)
 }
 
-// refusedAnswer says what was answered in place of a key set. Of the address of a
-// redirect it names scheme and host: the rest may hold a secret, as that of the key
-// set may.
+// refusedAnswer returns the error for an answer without a key set. Of the target of a
+// redirect it shows only scheme and host: the rest may contain a secret.
 func refusedAnswer(response *http.Response) error {
 	to, err := response.Location()
 	if response.StatusCode/100 != 3 || err != nil {
 		return fmt.Errorf("answered %d, want 200", response.StatusCode)
 	}
-	return fmt.Errorf("answered %d, a redirect to %.100q, and redirects are not followed; configure the URL that it leads to (curl -I shows it)",
+	return fmt.Errorf("answered %d, a redirect to %.100q, and redirects are not followed; configure its target (curl -I shows it)",
 		response.StatusCode, to.Scheme+"://"+to.Host)
 }
 
-// withoutURL drops the address from an error: its query may hold a secret.
+// withoutURL removes the URL from an error, since its query may contain a secret.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -25,42 +25,41 @@ type Options struct {
 	// key counts. It verifies tokens without a kid, and tokens whose kid is not
 	// in the JWKS.
 	PublicKey []byte
-	// JWKSURL is where the issuer publishes its key set: https, or http on
-	// loopback (see AllowHTTP). It is fetched in the background, at most 64 KiB within 2 s
-	// without redirects, every 5 minutes, and for a token whose key it does not know,
-	// but then at most once in 30 s: in the meantime such a token is ErrUnavailable. A
-	// key is not known where none with the token's kid (for a token without kid: none at
-	// all) is of the kind that its alg needs: RSA, EC or OKP. A fetch that fails changes nothing. Keys are looked up by kid and algorithm, and
-	// up to 4 that have both in common are tried; a token without kid is for the one
-	// key that has its algorithm. Symmetric and private keys in the set are ignored,
-	// the latter with an error in the log.
+	// JWKSURL is the URL of the issuer's key set: https, or http on loopback (see
+	// AllowHTTP). New fetches it in the background, at most 64 KiB within 2 s and
+	// without redirects, every 5 minutes, and for a token whose key is unknown, but then
+	// at most once in 30 s; in between such a token is ErrUnavailable. A key is unknown
+	// if no key with the token's kid (for a token without kid: no key at all) is of the
+	// kind that its alg needs: RSA, EC or OKP. A failed fetch changes nothing. Keys are
+	// looked up by kid and algorithm, and up to 4 keys with both in common are tried; a
+	// token without kid is for the only key with its algorithm. Symmetric and private
+	// keys in the set are ignored, private ones with an error in the log.
 	JWKSURL string
-	// AllowHTTP takes a JWKSURL with http from any host, for an issuer in the same
-	// cluster. Who can change the traffic on its way can then forge every token: New
-	// logs a warning.
+	// AllowHTTP allows http in JWKSURL for any host, for an issuer in the same cluster.
+	// Whoever can change the traffic can then forge every token: New logs a warning.
 	AllowHTTP bool
-	// Algorithm is used by the keys it fits, instead of the usual one: HS256,
-	// RS256, ES256 (P-256), ES384, ES512, EdDSA (or Ed25519, which is the same here;
-	// tokens and keys may use either name). It chooses HS384 or HS512 for a
-	// secret, and RS384, RS512, PS256, PS384 or PS512 for RSA keys.
+	// Algorithm replaces the default algorithm of the keys it fits. The defaults are
+	// HS256, RS256, ES256 (P-256), ES384, ES512 and EdDSA (also called Ed25519; tokens
+	// and keys may use either name). HS384 and HS512 fit a secret; RS384, RS512, PS256,
+	// PS384 and PS512 fit RSA keys.
 	Algorithm string
 
-	Issuer   string // when set, the iss claim must equal it
-	Audience string // when set, the aud claim must be it, or a list that holds it
+	Issuer   string // if set, the iss claim must equal it
+	Audience string // if set, the aud claim must equal or contain it
 	Claims   ClaimNames
-	// Leeway is how far the issuer's clock may be off: 0 means 30 s, negative
+	// Leeway is the largest difference to the issuer's clock: 0 means 30 s, negative
 	// means none.
 	Leeway time.Duration
 
-	// Previous is the verifier that the new one replaces, nil for none. With the same
-	// JWKSURL and Algorithm the new one begins with the key set that Previous has fetched
-	// last, so that tokens verify while the issuer is down. New only reads that set:
-	// close Previous when it is no longer used.
+	// Previous is the verifier that the new one replaces; nil means none. With the same
+	// JWKSURL and Algorithm the new one starts with the last key set of Previous, so that
+	// tokens verify while the issuer is down. New only reads that set: close Previous
+	// when it is no longer used.
 	Previous *JWT
 
 	Now    func() time.Time // nil: time.Now. Safe for concurrent use
 	Client *http.Client     // for JWKSURL; nil: http.DefaultClient. Its CheckRedirect is not used
-	Log    *slog.Logger     // for fetches, and claims that cannot be read (at debug); nil: slog.Default()
+	Log    *slog.Logger     // for fetches, and for unreadable claims at debug; nil: slog.Default()
 }
 
 // JWT verifies JSON Web Tokens in compact form. It is a Verifier.
@@ -72,10 +71,9 @@ type JWT struct {
 	now    func() time.Time
 }
 
-// New returns a verifier for the given keys, or an error that says which option
-// is wrong. It does not block: with a JWKSURL it starts the first fetch and
-// Verify waits for it, so an issuer that is down does not keep a server from
-// starting. Call Close when done.
+// New returns a verifier for the given keys, or an error that names the wrong option.
+// It does not block: with a JWKSURL it starts the first fetch, and Verify waits for it,
+// so that a server starts while the issuer is down. Call Close when done.
 func New(o Options) (*JWT, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -134,7 +132,7 @@ func newPEMKey(data []byte, alg string) (*key, error) {
 	return newPublicKey("", material, alg)
 }
 
-// keySource returns the source of the keys that are fetched, nil for none. J may be nil.
+// keySource returns the fetched key set, nil for none. J may be nil.
 func (j *JWT) keySource() *jwks {
 	if j == nil {
 		return nil
@@ -142,8 +140,8 @@ func (j *JWT) keySource() *jwks {
 	return j.remote
 }
 
-// checkAlgorithm refuses an algorithm that no key would use: it is a mistake,
-// and maybe a dangerous one.
+// checkAlgorithm refuses an algorithm that no key uses: it is a mistake, perhaps a
+// dangerous one.
 func (j *JWT) checkAlgorithm(alg string) error {
 	if alg == "" || j.secret.uses(alg) || j.public.uses(alg) || j.remote != nil && !isHMAC(alg) {
 		return nil
@@ -151,12 +149,11 @@ func (j *JWT) checkAlgorithm(alg string) error {
 	return fmt.Errorf("algorithm %q does not fit the key", alg)
 }
 
-// Verify returns the identity that token stands for. An error either matches
-// ErrUnauthorized and is an Error, or matches ErrUnavailable, or wraps the
-// error of ctx.
+// Verify returns the identity of a token. An error is an Error, which matches
+// ErrUnauthorized, or matches ErrUnavailable, or wraps the error of ctx.
 //
-// It takes microseconds, unless the token asks for a key that the key set does not
-// hold: then it may wait for a fetch, 2 s at most.
+// Verify takes microseconds, unless the key set lacks the key of the token: then it may
+// wait for a fetch, at most 2 s.
 func (j *JWT) Verify(ctx context.Context, token string) (*Identity, error) {
 	s, err := split(token)
 	if err != nil {
@@ -166,13 +163,13 @@ func (j *JWT) Verify(ctx context.Context, token string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The shape is checked before a key is looked for, so that rubbish causes no
-	// fetch; the content after the signature, so that a forged token is called
-	// forged.
+	// The form is checked before the key is looked up, so that garbage causes no fetch.
+	// The claims are checked after the signature, so that a forged token is refused for
+	// its signature.
 	var buf [24]member
 	claims, err := appendObject(buf[:0], s.claims)
 	if err != nil {
-		return nil, j.policy.names.misread(err)
+		return nil, j.policy.names.refuseClaims(err)
 	}
 	if err := j.checkSignature(ctx, h, s); err != nil {
 		return nil, err
@@ -180,7 +177,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (*Identity, error) {
 	return j.policy.identity(claims, s.claims, j.now())
 }
 
-// checkSignature finds the keys that the token may be signed with, and tries them.
+// checkSignature looks up the keys that fit the token, and tries them.
 func (j *JWT) checkSignature(ctx context.Context, h header, s segments) error {
 	switch {
 	case signingMethod(h.alg) == nil:
@@ -197,7 +194,7 @@ func (j *JWT) checkSignature(ctx context.Context, h header, s segments) error {
 	if !j.public.uses(h.alg) {
 		return err
 	}
-	// A key that is configured has no id, so the token may be signed with it.
+	// The configured key has no kid, so it may be the key of this token, too.
 	own := j.public.verify(s.signed, s.signature)
 	if own == nil || errors.Is(err, ErrUnauthorized) {
 		return own
@@ -205,7 +202,7 @@ func (j *JWT) checkSignature(ctx context.Context, h header, s segments) error {
 	return err
 }
 
-// tryKey verifies with a key that is configured; nil: there is none.
+// tryKey verifies with the configured key, which may be nil.
 func tryKey(k *key, h header, s segments) error {
 	if !k.uses(h.alg) {
 		return refuse(ReasonAlgorithm, "alg is not that of the key")
@@ -213,7 +210,7 @@ func tryKey(k *key, h header, s segments) error {
 	return k.verify(s.signed, s.signature)
 }
 
-// tryKeys returns nil when one of keys verifies.
+// tryKeys returns nil if one of keys verifies the signature.
 func tryKeys(keys []*key, s segments) (err error) {
 	for _, k := range keys {
 		if err = k.verify(s.signed, s.signature); err == nil {
@@ -223,8 +220,8 @@ func tryKeys(keys []*key, s segments) (err error) {
 	return err
 }
 
-// Close ends the fetching of keys and waits until no goroutine is left. Verify
-// goes on with the keys it has. Close may be called again; its error is nil.
+// Close stops fetching keys and waits for its goroutines. Verify continues with the keys
+// it has. Close may be called again; its error is always nil.
 func (j *JWT) Close() error {
 	if j.remote != nil {
 		j.remote.close()

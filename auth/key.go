@@ -18,12 +18,11 @@ import (
 const (
 	minSecret  = 32   // bytes
 	minRSABits = 2048 // RFC 7518, section 3.3
-	maxRSABits = 8192 // what crypto/tls takes too: a longer key makes every token cost milliseconds
+	maxRSABits = 8192 // as in crypto/tls: a longer key makes every verification take milliseconds
 )
 
-// key is a key together with the one algorithm it is used with. Binding them
-// here, and not by what a token says, is what closes the confusion attacks of
-// RFC 8725, sections 2.1 and 3.1.
+// key is a key together with its one algorithm. The token does not choose the
+// algorithm: this prevents the confusion attacks of RFC 8725, sections 2.1 and 3.1.
 type key struct {
 	id       string // kid; empty for a key that has none
 	method   jwt.SigningMethod
@@ -37,7 +36,7 @@ func (k *key) verify(signed string, signature []byte) error {
 	return nil
 }
 
-// uses is false for a nil key.
+// uses reports whether k is not nil and has the algorithm.
 func (k *key) uses(alg string) bool { return k != nil && k.method.Alg() == usualName(alg) }
 
 // equals reports whether two public keys verify the same signatures.
@@ -46,8 +45,8 @@ func (k *key) equals(other *key) bool {
 	return ok && k.method == other.method && public.Equal(other.material)
 }
 
-// usualName returns EdDSA for Ed25519, which is its name for the one curve that we
-// know (RFC 9864, section 2.2), and any other name as it is.
+// usualName returns EdDSA for its other name Ed25519 (RFC 9864, section 2.2), and any
+// other name unchanged.
 func usualName(alg string) string {
 	if alg == "Ed25519" {
 		return "EdDSA"
@@ -55,8 +54,7 @@ func usualName(alg string) string {
 	return alg
 }
 
-// signingMethod returns nil for an algorithm that is not supported; "none" is
-// not.
+// signingMethod returns nil for an unsupported algorithm, such as "none".
 func signingMethod(alg string) jwt.SigningMethod {
 	switch alg := usualName(alg); alg {
 	case "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
@@ -82,8 +80,8 @@ func kindOf(alg string) jwkset.KTY {
 
 func isHMAC(alg string) bool { return alg == "HS256" || alg == "HS384" || alg == "HS512" }
 
-// newSecretKey uses alg where it is an HMAC algorithm, else HS256. A secret
-// shorter than the hash weakens it (RFC 7518, section 3.2).
+// newSecretKey uses alg if it is an HMAC algorithm, else HS256. The secret must be as
+// long as the hash (RFC 7518, section 3.2).
 func newSecretKey(secret []byte, alg string) (*key, error) {
 	if !isHMAC(alg) {
 		alg = "HS256"
@@ -96,15 +94,15 @@ func newSecretKey(secret []byte, alg string) (*key, error) {
 	return &key{method: method, material: bytes.Clone(secret)}, nil
 }
 
-// newPublicKey uses alg where it fits the kind of key, else the algorithm that
-// is usual for it.
+// newPublicKey uses alg if it fits the kind of key, else the default algorithm of that
+// kind.
 func newPublicKey(id string, material any, alg string) (*key, error) {
 	usual, err := usualAlgorithm(material)
 	if err != nil {
 		return nil, err
 	}
 	method := signingMethod(usual)
-	// An RSA key leaves the algorithm open; the curve of the others does not.
+	// An RSA key fits several algorithms; the curve of other keys determines theirs.
 	if usual == "RS256" && isRSA(alg) {
 		method = signingMethod(alg)
 	}

@@ -12,20 +12,19 @@ import (
 // keySet is one version of an issuer's public keys. It is immutable.
 type keySet struct {
 	keys    []*key
-	ignored int  // entries that are no key of ours, or one that was listed before
-	leaked  bool // one of them was a private key
+	ignored int  // entries that are not used, or are listed twice
+	leaked  bool // an ignored entry was a private key
 }
 
 // maxSameKid bounds the keys of a set that have one id and one algorithm: a token is
 // tried with each of them.
 const maxSameKid = 4
 
-// errLeaked is about a private key in a set that is public, so that all readers can sign with it.
+// errLeaked reports a private key in the public set: every reader can sign with it.
 var errLeaked = errors.New("a private key")
 
-// parseKeySet reads a JWK set. An entry of an unknown kind, for another use or
-// with bad values is ignored (RFC 7517, section 5): the issuer may publish keys
-// for others too.
+// parseKeySet reads a JWK set. It ignores entries of an unknown kind, for another use or
+// with invalid values (RFC 7517, section 5): the issuer may publish keys for others, too.
 func parseKeySet(data []byte, alg string) (*keySet, error) {
 	var document struct {
 		Keys *[]json.RawMessage `json:"keys"`
@@ -49,7 +48,7 @@ func parseKeySet(data []byte, alg string) (*keySet, error) {
 	return set, nil
 }
 
-// isFull reports whether k is to be left out: the set has it already, or has maxSameKid
+// isFull reports whether k must be ignored: the set already has k, or has maxSameKid
 // keys with its id and algorithm.
 func (s *keySet) isFull(k *key) bool {
 	same := s.find(k.id, k.method.Alg())
@@ -57,8 +56,8 @@ func (s *keySet) isFull(k *key) bool {
 		slices.ContainsFunc(same, func(o *key) bool { return o.id == k.id && o.equals(k) })
 }
 
-// parseJWK hands on only the public numbers: the certificate members could make
-// the parser fetch an address of the document's choice.
+// parseJWK parses only the public numbers: with the certificate members the parser might
+// fetch a URL from the document.
 func parseJWK(data []byte, alg string) (*key, error) {
 	var m jwkset.JWKMarshal
 	if err := json.Unmarshal(data, &m); err != nil {
@@ -85,8 +84,8 @@ func parseJWK(data []byte, alg string) (*key, error) {
 	return k, nil
 }
 
-// algorithmFor is the configured algorithm where it is one for RSA, else what
-// the entry says; for other keys neither counts.
+// algorithmFor returns the configured algorithm if it is one for RSA, else that of the
+// entry; for other kinds of keys neither is used.
 func algorithmFor(m jwkset.JWKMarshal, configured string) string {
 	if isRSA(configured) {
 		return configured
@@ -94,7 +93,7 @@ func algorithmFor(m jwkset.JWKMarshal, configured string) string {
 	return string(m.ALG)
 }
 
-// find returns the keys with this algorithm and this id, or any where kid is empty.
+// find returns the keys with this algorithm and this id; an empty kid means any.
 func (s *keySet) find(kid, alg string) (found []*key) {
 	for _, k := range s.keys {
 		if (kid == "" || k.id == kid) && k.uses(alg) {
@@ -104,23 +103,23 @@ func (s *keySet) find(kid, alg string) (found []*key) {
 	return found
 }
 
-// knows reports whether the set has a key of the kind that alg needs, with this id, or
-// any where kid is empty. If not, such a key may have been published since the set was
-// fetched. A nil set knows nothing.
+// knows reports whether the set has a key with this id (an empty kid means any) of the
+// kind that alg needs. If not, the key may have been published since the set was
+// fetched. For a nil set it returns false.
 func (s *keySet) knows(kid, alg string) bool {
 	return s != nil && slices.ContainsFunc(s.keys, func(k *key) bool {
 		return (kid == "" || k.id == kid) && kindOf(k.method.Alg()) == kindOf(alg)
 	})
 }
 
-// has reports whether the set has a key with this id, or any where kid is empty.
+// has reports whether the set has a key with this id; an empty kid means any.
 func (s *keySet) has(kid string) bool {
 	return slices.ContainsFunc(s.keys, func(k *key) bool { return kid == "" || k.id == kid })
 }
 
-// choose returns the keys that a token may be signed with: those that have its
-// algorithm and its kid (RFC 7517, section 4.5). A token without kid is for the one key
-// that has its algorithm, under however many ids it is listed.
+// choose returns the keys that may have signed a token: those with its algorithm and kid
+// (RFC 7517, section 4.5). A token without kid is for the only key with its algorithm,
+// which may be listed under several ids.
 func (s *keySet) choose(kid, alg string) ([]*key, error) {
 	found := s.find(kid, alg)
 	switch {

@@ -18,8 +18,7 @@ const (
 	TokenInSubprotocol TokenSource = "subprotocol" // an entry of Sec-WebSocket-Protocol
 )
 
-// FromRequest returns the token that r carries, and whether it carries one at
-// all. It looks in
+// FromRequest returns the token of r, and whether r has one. It looks in
 //
 //   - the query parameter param, unless param is empty;
 //   - the header "Authorization: Bearer <token>" (RFC 6750, section 2.1);
@@ -28,12 +27,11 @@ const (
 //     answers with boundary.realtime.v1 alone. The prefix may be left out of a
 //     JWT, which is told from a subprotocol by its form.
 //
-// A token that is empty is present: the verifier refuses it. More than one
-// token, in different places or twice in one, is ErrTwoCredentials. With sources
-// only these places count, and the first of them that has a token decides: then
-// only two tokens in that one place are too many. A query that is not URL-encoded
-// is ErrInvalidQuery. Both errors are the client's fault: answer 400. FromRequest
-// does not verify the token.
+// An empty token is present: the verifier refuses it. More than one token, in
+// different places or in one, is ErrTwoCredentials. With sources only these places
+// count, and the first place with a token decides: then only two tokens in that place
+// are too many. A query that is not URL-encoded is ErrInvalidQuery. Both errors are the
+// client's fault: answer 400. FromRequest does not verify the token.
 func FromRequest(r *http.Request, param string, sources ...TokenSource) (token string, present bool, err error) {
 	all := len(sources) == 0
 	if all {
@@ -113,7 +111,7 @@ func subprotocolTokens(header http.Header) (tokens []string) {
 		}
 	}
 	if !offered {
-		return nil // another protocol's, whatever it is
+		return nil // the entries belong to another subprotocol
 	}
 	return tokens
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxNames bounds the names that one claim grants.
+// maxNames is the largest number of names that one claim grants.
 const maxNames = 512
 
 var (
@@ -15,18 +15,18 @@ var (
 	errNotGiven = errors.New("the value of a role's name is not true, an object or a list")
 )
 
-// grant is what one claim grants: names of roles, of permissions, or patterns of
-// topics. A value that cannot be read is dropped and grants nothing. It does not make
-// the token bad: Requirements refuse a token where the right is required.
+// grant holds the names that one claim grants: roles, permissions, or patterns of topics.
+// A value that cannot be read grants nothing, and the token stays valid; Requirements
+// refuse it if they require the right.
 type grant struct {
 	names   []string
 	dropped int
-	cause   error // of the last that was dropped
+	cause   error // of the last dropped value
 }
 
-// readGrant reads a claim that holds one name as a string, or a list of them. In a
-// claim named scope or scp a string holds several, separated by spaces. Keyed is true
-// where the names may also be those of an object.
+// readGrant reads a claim that holds one name as a string, or a list of names. In a claim
+// named scope or scp a string holds several names, separated by spaces. If keyed is
+// true, the names may also be those of an object.
 func readGrant(claims object, claim string, keyed bool, check func(string) error) (g grant) {
 	value, err := find(claims, claim)
 	switch {
@@ -47,7 +47,7 @@ func readGrant(claims object, claim string, keyed bool, check func(string) error
 	return g
 }
 
-// isScope reports whether a claim is a list separated by spaces wherever it stands
+// isScope reports whether the strings of a claim are lists separated by spaces
 // (RFC 6749, section 3.3; RFC 8693, section 4.2; RFC 9068, section 2.2.3).
 func isScope(claim string) bool {
 	last := claim[strings.LastIndexByte(claim, '.')+1:]
@@ -70,8 +70,8 @@ func (g *grant) addText(value []byte, scope bool, check func(string) error) {
 	}
 }
 
-// addKeys adds the names of an object. The value of a name tells more about the
-// role, or is true; a false, a null, a number or a text may deny it.
+// addKeys adds the names of an object. The value of a name describes the role, or is
+// true; false, null, a number or a string may mean that the user lacks the role.
 func (g *grant) addKeys(value []byte, check func(string) error) {
 	roles, err := appendObject(nil, value)
 	if err != nil {

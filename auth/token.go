@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// MaxTokenSize is the length in bytes above which a token is refused unread.
+	// MaxTokenSize is the largest size of a token in bytes; a longer one is refused unread.
 	MaxTokenSize = 8 << 10
 
 	maxKeyID = 255
 )
 
-// segments are the decoded parts of a token in compact form (RFC 7515, section
-// 7.1). Nothing in them is verified.
+// segments are the decoded parts of a token in compact form (RFC 7515, section 7.1),
+// before verification.
 type segments struct {
 	header    []byte
 	claims    []byte
@@ -25,9 +25,9 @@ type segments struct {
 	signed    string // what the signature covers: the token up to its last dot
 }
 
-// header is what of a token's header counts. The members jku, jwk, x5u and x5c
-// offer a key; a key that comes with the token proves nothing (RFC 8725,
-// section 3.10), so they are not even read.
+// header holds the members of a token's header that are used. The members jku, jwk, x5u
+// and x5c offer a key. They are not read, since a key that comes with the token proves
+// nothing (RFC 8725, section 3.10).
 type header struct {
 	alg string
 	kid string
@@ -61,9 +61,9 @@ func split(token string) (segments, error) {
 	return s, nil
 }
 
-// decodeSegment takes only the one spelling that RFC 7515, section 2 gives: no
-// padding, no bits beyond the last byte, and no line ends, which the standard
-// decoder skips even when it is strict.
+// decodeSegment accepts only the encoding of RFC 7515, section 2: no padding, no bits
+// beyond the last byte, and no line ends, which the standard decoder skips even in
+// strict mode.
 func decodeSegment(text string) ([]byte, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || strings.ContainsAny(text, "\r\n") {
@@ -109,9 +109,9 @@ func headerText(m member) (string, error) {
 	return string(s), nil
 }
 
-// Inspect decodes a token WITHOUT VERIFYING IT: everyone can have written what
-// it returns, so no decision may rest on it. It is for showing a token to the
-// person who holds it. The error is an Error.
+// Inspect decodes a token WITHOUT VERIFYING IT: anyone can have written it, so base no
+// decision on the result. It is for showing a token to the person who has it. The error
+// is an Error.
 func Inspect(token string) (header, claims json.RawMessage, err error) {
 	s, err := split(token)
 	if err != nil {
@@ -121,14 +121,14 @@ func Inspect(token string) (header, claims json.RawMessage, err error) {
 		return nil, nil, refuse(ReasonMalformed, "header: %w", err)
 	}
 	if _, err := appendObject(nil, s.claims); err != nil {
-		return nil, nil, ClaimNames{}.withDefaults().misread(err)
+		return nil, nil, ClaimNames{}.withDefaults().refuseClaims(err)
 	}
 	return s.header, s.claims, nil
 }
 
-// Mint returns a token with these claims, signed with HS256: for development
-// and tests. It adds no claim; a verifier asks for sub and exp, exp in seconds
-// since 1970. The secret must be as long as Options.HMACSecret asks for.
+// Mint returns a token with these claims, signed with HS256, for development and tests.
+// It adds no claim; a verifier requires sub and exp, exp in seconds since 1970. The
+// secret must have the length that Options.HMACSecret requires.
 func Mint(secret []byte, claims map[string]any) (string, error) {
 	if _, err := newSecretKey(secret, ""); err != nil {
 		return "", fmt.Errorf("auth: mint: %w", err)

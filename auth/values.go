@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	maxName = wire.MaxName    // a user id or role is an address too
+	maxName = wire.MaxName    // a user id or role is also an address
 	maxDate = 253_402_300_799 // seconds: the end of the year 9999
 )
 
-// find returns the value of the claim as sent, nil where it is absent or null.
+// find returns the value of a claim as it was sent, nil if it is absent or null.
 func find(claims object, path string) ([]byte, error) {
 	if value := claims.get(path); value != nil {
 		return value, nil
@@ -46,7 +46,7 @@ func find(claims object, path string) ([]byte, error) {
 	return nil, nil
 }
 
-// optional reads a claim that may be absent; then the result is the zero value.
+// optional reads a claim. If it is absent, the result is the zero value.
 func optional[T any](claims object, path string, read func([]byte) (T, error)) (result T, err error) {
 	value, err := find(claims, path)
 	if err == nil && value != nil {
@@ -55,7 +55,7 @@ func optional[T any](claims object, path string, read func([]byte) (T, error)) (
 	return result, err
 }
 
-// date reads a claim that may be absent, and refuses one that is no date.
+// date reads an optional claim and refuses a value that is not a date.
 func date(claims object, claim string, reason Reason) (time.Time, error) {
 	at, err := optional(claims, claim, parseDate)
 	if err != nil {
@@ -64,8 +64,8 @@ func date(claims object, claim string, reason Reason) (time.Time, error) {
 	return at, nil
 }
 
-// parseDate reads a NumericDate (RFC 7519, section 2): seconds since 1970, with
-// a fraction or without.
+// parseDate reads a NumericDate (RFC 7519, section 2): seconds since 1970, with or
+// without a fraction.
 func parseDate(value []byte) (time.Time, error) {
 	seconds, err := strconv.ParseFloat(string(value), 64)
 	if err != nil || seconds < 0 || seconds > maxDate {
@@ -100,8 +100,8 @@ func readList(value []byte) ([]string, error) {
 	return out, nil
 }
 
-// userID reads a name or an integer. The digits of an integer are kept as they are:
-// a float would make one of two ids beyond 2^53 into the other.
+// userID reads a name or an integer. It keeps the digits of an integer: as a float, two
+// ids beyond 2^53 could become the same.
 func userID(value []byte) (string, error) {
 	if value[0] == '"' {
 		return name(value)
@@ -122,7 +122,8 @@ func name(value []byte) (string, error) {
 	return s, checkName(s)
 }
 
-// checkName says whether a text may be the name of a user, role, permission or token.
+// checkName returns nil if a text is valid as the name of a user, role, permission or
+// token.
 func checkName(s string) error {
 	if len(s) == 0 || len(s) > maxName {
 		return fmt.Errorf("want 1 to %d bytes", maxName)
