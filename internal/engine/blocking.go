@@ -15,55 +15,56 @@ import (
 	"boundary-app.org/realtime/internal/socket"
 )
 
-// offLoop is the portable path: a connection whose socket the loop cannot own
-// (TLS, pipes, an application's transport, other systems). A goroutine reads
-// and waits for the loop to take what it read; another writes, and exists only
-// while something waits. All decisions stay with the loop.
-type offLoop struct {
+// blockingConn is the portable path: a connection whose socket the loop does not
+// read and write itself (TLS, pipes, an application's transport, other systems). A
+// goroutine reads and waits until the loop has taken what it read; another writes,
+// and exists only while something waits. All decisions are the loop's.
+type blockingConn struct {
 	link link
-	more chan struct{} // lets the reader read on; closed with the connection
+	more chan struct{} // has the reader read again; closed with the connection
 
 	// owned by the loop
 	writing bool
 	since   tick // when the writer last made progress, or began
 	started bool // there has been a reader
 	idle    bool // the reader waits for more
-	parked  bool // there is no reader; the poller waits
+	polled  bool // there is no reader; the poller watches the socket
 }
 
-// link is what an offLoop connection reads from and writes to.
+// link is what a blockingConn reads from and writes to. All methods may block.
 type link interface {
 	write(frames [][]byte) error
-	shut() // ends our direction of the stream
+	shutdownWrite() // ends our direction of the stream
 	close()
 }
 
-func newOffLoop(l link) *offLoop { return &offLoop{link: l, more: make(chan struct{}, 1)} }
+func newBlockingConn(l link) *blockingConn {
+	return &blockingConn{link: l, more: make(chan struct{}, 1)}
+}
 
 const (
-	// readSize is what is read at a time off the loop. Where no descriptor can
-	// be polled, an idle connection keeps so much, and a goroutine.
+	// readSize is the size of a reader's buffer. Where no descriptor can be polled,
+	// an idle connection keeps such a buffer, and a goroutine.
 	readSize = 1 << 10
 	// readLinger is how long a reader under TLS waits for more before it ends
 	// and leaves the waiting to the poller.
 	readLinger = 500 * time.Millisecond
 )
 
-// delivery is what a reader hands to the loop. The reader does not touch data
-// until it may read on.
+// delivery is the result of a read. The reader does not touch data until resumeReader.
 type delivery struct {
 	data []byte
 	err  error
 }
 
 // start starts a reader, except for an application's transport.
-func (o *offLoop) start(c *Conn) {
+func (o *blockingConn) start(c *Conn) {
 	if l, ok := o.link.(*netLink); ok {
 		c.shard.engine.workers.Go(func() { o.read(c, l) })
 	}
 }
 
-func (o *offLoop) read(c *Conn, l *netLink) {
+func (o *blockingConn) read(c *Conn, l *netLink) {
 	buf := make([]byte, readSize)
 	for {
 		if l.fd >= 0 {
@@ -71,56 +72,57 @@ func (o *offLoop) read(c *Conn, l *netLink) {
 		}
 		n, err := l.conn.Read(buf)
 		if n == 0 && l.fd >= 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-			c.shard.post(task{run: (*shard).park, conn: c})
+			c.shard.post(task{run: (*shard).stopReader, conn: c})
 			return
 		}
 		if n > 0 {
-			c.shard.post(task{run: (*shard).delivered, conn: c, arg: delivery{data: buf[:n]}})
+			c.shard.post(task{run: (*shard).takeInput, conn: c, arg: delivery{data: buf[:n]}})
 			if _, ok := <-o.more; !ok {
 				return
 			}
 		}
 		if err != nil { // which comes behind the data also where the handler is behind
-			c.shard.post(task{run: (*shard).delivered, conn: c, arg: delivery{err: err}})
+			c.shard.post(task{run: (*shard).takeInput, conn: c, arg: delivery{err: err}})
 			return
 		}
 	}
 }
 
-// park waits for a TLS connection with the poller in place of a reader. What is
-// left in the TLS layer is at most a part of a record: its rest wakes us.
-func (s *shard) park(t *task) {
+// stopReader has the poller watch a TLS connection whose reader has ended. What is
+// left in the TLS layer is at most a part of a record: the rest of it makes the
+// socket readable.
+func (s *shard) stopReader(t *task) {
 	c := t.conn
 	if c.state == dead {
 		return
 	}
-	l := c.offLoop.link.(*netLink)
+	l := c.blocking.link.(*netLink)
 	if err := s.poller.Add(l.fd, poll.Token{Slot: c.slot, Generation: c.generation}); err != nil {
 		s.engine.log.Warn("cannot poll under TLS; the connection keeps a reader", "error", err)
 		l.fd = -1
 		_ = l.conn.SetReadDeadline(time.Time{})
-		c.offLoop.start(c)
+		c.blocking.start(c)
 		return
 	}
-	c.offLoop.parked = true
+	c.blocking.polled = true
 }
 
-// unpark starts a reader when a parked connection is ready.
-func (s *shard) unpark(c *Conn) {
-	if !c.offLoop.parked {
+// startReader starts a reader when the socket of a polled connection is ready.
+func (s *shard) startReader(c *Conn) {
+	if !c.blocking.polled {
 		return
 	}
-	l := c.offLoop.link.(*netLink)
+	l := c.blocking.link.(*netLink)
 	if err := s.poller.Remove(l.fd); err != nil {
 		s.disconnected(c)
 		return
 	}
-	c.offLoop.parked = false
-	c.offLoop.start(c)
+	c.blocking.polled = false
+	c.blocking.start(c)
 }
 
-// readOn starts the first reader, or lets the reader read again, if it waits.
-func (o *offLoop) readOn(c *Conn) {
+// resumeReader starts the first reader, or has the reader read again, if it waits.
+func (o *blockingConn) resumeReader(c *Conn) {
 	if !o.started {
 		o.started = true
 		o.start(c)
@@ -132,29 +134,29 @@ func (o *offLoop) readOn(c *Conn) {
 	}
 }
 
-// delivered takes what a reader read.
-func (s *shard) delivered(t *task) {
+// takeInput takes the result of a read.
+func (s *shard) takeInput(t *task) {
 	c, d := t.conn, t.arg.(delivery)
 	if c.state == dead {
 		return
 	}
-	c.offLoop.idle = true
+	c.blocking.idle = true
 	s.feed(c, d.data, owned)
 	switch {
 	case d.err != nil:
 		s.inputEnded(c) // there is no reader any more
 	case c.state != dead && c.flags&flagPaused == 0:
-		c.offLoop.readOn(c)
+		c.blocking.resumeReader(c)
 	}
 }
 
-// pieceSize is about how much a writer takes at a time. What it has taken cannot
-// be dropped any more; that it has written it shows that it is getting on.
+// pieceSize is about how many bytes a writer takes at a time. What it has taken
+// cannot be dropped any more; each piece that is written is progress.
 const pieceSize = 64 << 10
 
-// flushOffLoop starts a writer for what waits, unless one is at work.
-func (s *shard) flushOffLoop(c *Conn) {
-	o, b := c.offLoop, c.out
+// startWriter starts a writer for what waits, unless one is at work.
+func (s *shard) startWriter(c *Conn) {
+	o, b := c.blocking, c.out
 	if o.writing || len(b.chunks) == 0 {
 		return
 	}
@@ -165,15 +167,15 @@ func (s *shard) flushOffLoop(c *Conn) {
 	}
 	s.engine.workers.Go(func() {
 		err := errPanicked // unless the link returns
-		defer func() { s.post(task{run: (*shard).wrote, conn: c, arg: err}) }()
+		defer func() { s.post(task{run: (*shard).writerDone, conn: c, arg: err}) }()
 		err = o.link.write(frames)
 	})
 }
 
-// keepsUp reports whether a writer off the loop is at work and getting on. What
-// the kernel buffers for a socket of the loop's has to wait for it here, so a
-// backlog may for a while be as large as that would be.
-func (o *offLoop) keepsUp(waiting, limit int, now tick) bool {
+// keepsUp reports whether a writer is at work and makes progress. What the kernel
+// buffers for a socket of the loop's waits in the backlog here, so that a backlog
+// may for a while be as large as the kernel's buffer would be.
+func (o *blockingConn) keepsUp(waiting, limit int, now tick) bool {
 	return o.writing && now-o.since < ticks(stallTime) && waiting <= kernelShare*limit
 }
 
@@ -182,16 +184,16 @@ const (
 	kernelShare = 4
 )
 
-// wrote takes the result of a writer.
-func (s *shard) wrote(t *task) {
+// writerDone takes the result of a writer.
+func (s *shard) writerDone(t *task) {
 	c := t.conn
 	if c.state == dead {
 		return
 	}
-	c.offLoop.writing = false
+	c.blocking.writing = false
 	c.out.confirm()
 	if t.arg == nil && c.descriptor() < 0 && (c.flags&flagPingWaits != 0 || c.options&optTransport != 0) {
-		s.heard(c) // the peer, or what stands before it, takes what comes before the ping; of a transport, the ping too
+		s.heard(c) // the peer, or a proxy before it, takes what comes before the ping; a transport has taken the ping
 	}
 	switch {
 	case t.arg == errPanicked:
@@ -199,16 +201,16 @@ func (s *shard) wrote(t *task) {
 	case t.arg != nil:
 		s.writeFailed(c)
 	case len(c.out.chunks) > 0:
-		s.flushOffLoop(c)
+		s.startWriter(c)
 	default:
 		s.drained(c)
 	}
 }
 
-// shut and close may block (TLS says goodbye), so they do not run on the loop.
-func (o *offLoop) shut(e *Engine) { e.workers.Go(o.link.shut) }
+// shutdownWrite and close may block (TLS sends an alert), so they do not run on the loop.
+func (o *blockingConn) shutdownWrite(e *Engine) { e.workers.Go(o.link.shutdownWrite) }
 
-func (o *offLoop) close(e *Engine) {
+func (o *blockingConn) close(e *Engine) {
 	close(o.more)
 	e.workers.Go(o.link.close)
 }
@@ -241,7 +243,7 @@ func (l *netLink) write(frames [][]byte) error {
 	return err
 }
 
-func (l *netLink) shut() {
+func (l *netLink) shutdownWrite() {
 	if half, ok := l.conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // lingering ends either way
 		return
@@ -323,8 +325,8 @@ func (l *transportLink) writeOne(op socket.Opcode, body []byte) error {
 	return nil
 }
 
-func (l *transportLink) shut()  {}
-func (l *transportLink) close() { _ = l.end(socket.CloseAbnormal, "") }
+func (l *transportLink) shutdownWrite() {}
+func (l *transportLink) close()         { _ = l.end(socket.CloseAbnormal, "") }
 
 func (l *transportLink) end(code uint16, reason string) (err error) {
 	l.closing.Do(func() {

@@ -29,7 +29,7 @@ func TestTLSIsReadAfterAnIdleTime(t *testing.T) {
 				t.Fatalf("received %q, want %q", got, frame)
 			}
 		}
-		waitParked(t, &p.Conn)
+		waitPolled(t, &p.Conn)
 	}
 	_ = client.Close()
 	if end := <-p.ended; end.code != 1006 {
@@ -37,14 +37,14 @@ func TestTLSIsReadAfterAnIdleTime(t *testing.T) {
 	}
 }
 
-func waitParked(t *testing.T, c *Conn) {
+func waitPolled(t *testing.T, c *Conn) {
 	t.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for range 500 {
-		parked := make(chan bool, 1)
-		c.shard.post(task{run: func(*shard, *task) { parked <- c.offLoop.parked }})
-		if <-parked {
+		polled := make(chan bool, 1)
+		c.shard.post(task{run: func(*shard, *task) { polled <- c.blocking.polled }})
+		if <-polled {
 			return
 		}
 		<-ticker.C

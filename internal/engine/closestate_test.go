@@ -140,7 +140,7 @@ func (k *collector) come(ev closeEvent) {
 
 // flushInTest writes what waits, at once also off the loop.
 func (s *shard) flushInTest(c *Conn) {
-	if c.offLoop == nil {
+	if c.blocking == nil {
 		s.flush(c)
 		return
 	}
@@ -148,7 +148,7 @@ func (s *shard) flushInTest(c *Conn) {
 	for _, ch := range c.out.chunks {
 		frames = append(frames, ch.data)
 	}
-	_ = c.offLoop.link.write(frames)
+	_ = c.blocking.link.write(frames)
 	s.dropBacklog(c)
 	s.transition(c, onFlushed, cause{})
 }

@@ -35,8 +35,8 @@ func (s *shard) attach(t *task) {
 	if len(a.buffered) > 0 {
 		s.feed(c, a.buffered, owned)
 	}
-	if c.offLoop != nil && c.state != dead && c.flags&flagPaused == 0 {
-		c.offLoop.readOn(c) // only now: the bytes of the socket come after a.buffered
+	if c.blocking != nil && c.state != dead && c.flags&flagPaused == 0 {
+		c.blocking.resumeReader(c) // only now: the bytes of the socket come after a.buffered
 	}
 }
 
@@ -281,8 +281,8 @@ func (s *shard) shutdownWrite(c *Conn) {
 	case c.options&optTransport != 0:
 		s.disconnected(c)
 		return
-	case c.offLoop != nil:
-		c.offLoop.shut(s.engine)
+	case c.blocking != nil:
+		c.blocking.shutdownWrite(s.engine)
 	default:
 		if err := poll.CloseWrite(int(c.fd)); err != nil {
 			s.disconnected(c)
@@ -322,8 +322,8 @@ func (s *shard) teardown(c *Conn) {
 	s.dropBacklog(c)
 	c.in = socket.Reader{}
 	delete(s.busy, c)
-	if c.offLoop != nil {
-		c.offLoop.close(s.engine)
+	if c.blocking != nil {
+		c.blocking.close(s.engine)
 	} else {
 		poll.Abandon(int(c.fd), unreadTime)
 		_ = poll.Close(int(c.fd))

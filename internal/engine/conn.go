@@ -48,14 +48,14 @@ type Conn struct {
 	state      closeState
 	flags      uint16
 	slot       int32
-	fd         int32 // -1: the connection is offLoop
+	fd         int32 // -1: the connection is a blockingConn
 	generation int32
 	due        tick // of the next ping, or of the pong, or of the closing handshake
 	wake       tick // when the wheel looks at the connection
 	credit     float32
 	credited   tick
 	expires    int64 // milliseconds since the engine's start, 0: never
-	offLoop    *offLoop
+	blocking   *blockingConn
 	out        *backlog
 	in         socket.Reader
 
@@ -92,7 +92,7 @@ const (
 	flagDirty                 // in the shard's list of connections to flush
 	flagArmed                 // waits for the socket to become writable
 	flagUnlisted              // left all lists
-	flagPingWaits             // off the loop: no writer has taken the ping yet
+	flagPingWaits             // of a blockingConn: no writer has taken the ping yet
 	flagRest                  // shard.rests has bytes that were read and not fed
 )
 

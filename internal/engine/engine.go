@@ -149,12 +149,12 @@ func (e *Engine) Register(c *Conn, spec Spec) error {
 func (e *Engine) attach(c *Conn, spec *Spec, caps Caps) {
 	arrived := task{run: (*shard).attach, conn: c, arg: &arrival{spec.Prelude, spec.Buffered}}
 	if spec.Transport != nil {
-		c.offLoop = newOffLoop(&transportLink{engine: e, transport: spec.Transport})
+		c.blocking = newBlockingConn(&transportLink{engine: e, transport: spec.Transport})
 		c.options |= optTransport
 	} else if fd, ok := c.shard.adopt(spec.Conn); ok {
 		c.fd = int32(fd)
 	} else {
-		c.offLoop = newOffLoop(&netLink{conn: spec.Conn, fd: c.shard.below(spec.Conn)})
+		c.blocking = newBlockingConn(&netLink{conn: spec.Conn, fd: c.shard.below(spec.Conn)})
 	}
 	e.count.Add(1)
 	e.sockets.Add(1)

@@ -37,7 +37,7 @@ func (s *shard) enforceLimit(c *Conn) {
 	if c.state == dead || c.out == nil || c.out.excess(limit) <= 0 {
 		return
 	}
-	if c.offLoop != nil && c.offLoop.keepsUp(c.out.size, limit, s.tick()) {
+	if c.blocking != nil && c.blocking.keepsUp(c.out.size, limit, s.tick()) {
 		return
 	}
 	if !s.trimBacklog(c) {
@@ -115,8 +115,8 @@ func (s *shard) flush(c *Conn) {
 	if c.state == dead || c.out == nil {
 		return
 	}
-	if c.offLoop != nil {
-		s.flushOffLoop(c)
+	if c.blocking != nil {
+		s.startWriter(c)
 		return
 	}
 	for len(c.out.chunks) > 0 {

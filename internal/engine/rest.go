@@ -67,8 +67,8 @@ func (s *shard) unpause(c *Conn) {
 	case c.state == dead:
 	case c.flags&flagPaused == 0:
 		s.rewatch(c)
-		if c.offLoop != nil {
-			c.offLoop.readOn(c)
+		if c.blocking != nil {
+			c.blocking.resumeReader(c)
 		}
 	}
 }

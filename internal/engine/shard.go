@@ -282,8 +282,8 @@ func (s *shard) onEvent(e poll.Event) {
 		s.flush(c)
 	}
 	switch {
-	case c.offLoop != nil:
-		s.unpark(c)
+	case c.blocking != nil:
+		s.startReader(c)
 	case c.flags&flagPaused == 0 && (e.Readable || e.Hangup):
 		s.readable(c)
 	case e.Hangup:

@@ -179,10 +179,10 @@ func (s *shard) gettingOn(c *Conn) bool {
 
 // descriptor returns the socket's descriptor, that below TLS included, or -1.
 func (c *Conn) descriptor() int {
-	if c.offLoop == nil {
+	if c.blocking == nil {
 		return int(c.fd)
 	}
-	if l, ok := c.offLoop.link.(*netLink); ok {
+	if l, ok := c.blocking.link.(*netLink); ok {
 		return l.fd
 	}
 	return -1
