@@ -146,7 +146,7 @@ func TestBrokenConnectionIsClosed(t *testing.T) {
 			k.Conn.Close(4000, "enough")
 			within(t, "the socket is closed", func() bool { return e.Open() == 0 })
 			close(k.gate)
-			if end := <-k.ended; end.code != 4000 || len(k.got) > mailHigh+1 {
+			if end := <-k.ended; end.code != 4000 || len(k.got) > queueHigh+1 {
 				t.Errorf("%d messages came, then %d", len(k.got), end.code)
 			}
 		})

@@ -205,14 +205,14 @@ func (v *inspection) calls(slot int32, c *Conn) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mail == nil {
+	if c.calls == nil {
 		return
 	}
 	size := 0
-	for _, m := range c.mail.queue {
+	for _, m := range c.calls.queue {
 		size += len(m.data)
 	}
-	v.expect(c.mail.size == size, "the call queue of slot %d counts %d bytes and has %d", slot, c.mail.size, size)
+	v.expect(c.calls.size == size, "the call queue of slot %d counts %d bytes and has %d", slot, c.calls.size, size)
 }
 
 func (v *inspection) memberships(slot int32, c *Conn) {

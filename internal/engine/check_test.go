@@ -37,7 +37,7 @@ func TestConsistencyCheckFinds(t *testing.T) {
 		{"rest of no connection", func(_ *Engine, c *Conn) { c.shard.rests[c] = []byte("x") }, "1 rests are kept, of which connections know 0"},
 		{"rest without bytes", func(_ *Engine, c *Conn) { c.flags |= flagRest | flagPaused }, "has a rest of 0 bytes"},
 		{"rest that is read past", func(_ *Engine, c *Conn) { c.flags |= flagRest; c.shard.rests[c] = []byte("x") }, "has a rest of 1 bytes"},
-		{"call queue", func(_ *Engine, c *Conn) { c.mail = &mailbox{size: 3} }, "counts 3 bytes and has 0"},
+		{"call queue", func(_ *Engine, c *Conn) { c.calls = &callQueue{size: 3} }, "counts 3 bytes and has 0"},
 		{"written past the end", func(_ *Engine, c *Conn) { c.out = &backlog{off: 1, size: -1} }, "written past its end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,13 +68,13 @@ func corrupt(e *Engine, c *Conn, change func(*Engine, *Conn)) (undo func()) {
 		wake  tick
 		out   *backlog
 		flags uint16
-		mail  *mailbox
+		calls *callQueue
 	}
 	var lists []list
 	var names []string
 	var slots []slot
 	do(c.shard, func() {
-		conn.slot, conn.wake, conn.out, conn.flags, conn.mail = c.slot, c.wake, c.out, c.flags, c.mail
+		conn.slot, conn.wake, conn.out, conn.flags, conn.calls = c.slot, c.wake, c.out, c.flags, c.calls
 		slots = append(slots, c.shard.slots...)
 		for _, m := range c.groups {
 			kept := *m.list
@@ -85,7 +85,7 @@ func corrupt(e *Engine, c *Conn, change func(*Engine, *Conn)) (undo func()) {
 	})
 	return func() {
 		do(c.shard, func() {
-			c.slot, c.wake, c.out, c.flags, c.mail = conn.slot, conn.wake, conn.out, conn.flags, conn.mail
+			c.slot, c.wake, c.out, c.flags, c.calls = conn.slot, conn.wake, conn.out, conn.flags, conn.calls
 			delete(c.shard.rests, c)
 			c.shard.slots, c.shard.free = slots, nil
 			for i, m := range c.groups {

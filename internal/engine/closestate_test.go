@@ -89,7 +89,7 @@ func TestCloseTable(t *testing.T) {
 					if ev != onOpen && !slices.Contains(eventsTo[state], onOpen) {
 						k.Open(nil)
 					} else {
-						k.releaseMail()
+						k.releaseCalls()
 					}
 					k.Conn.Close(4001, "over")
 					_ = client.(interface{ CloseWrite() error }).CloseWrite()

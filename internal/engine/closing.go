@@ -160,12 +160,12 @@ func (s *shard) act(c *Conn, do closeAction, from closeState, why cause) {
 func (s *shard) awaitHandler(c *Conn, why cause) {
 	s.ends[c] = why
 	c.flags &^= flagPinged
-	c.postBehindMail(task{run: (*shard).mailDone, conn: c})
+	c.afterCalls(task{run: (*shard).callsDone, conn: c})
 	s.pause(c)
 	s.expire(c, s.engine.cfg.CloseTimeout)
 }
 
-func (s *shard) mailDone(t *task) { s.answerEnd(t.conn) }
+func (s *shard) callsDone(t *task) { s.answerEnd(t.conn) }
 
 // answerEnd answers the end that the peer has brought about, if that still waits.
 func (s *shard) answerEnd(c *Conn) {

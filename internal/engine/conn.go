@@ -61,7 +61,7 @@ type Conn struct {
 
 	mu     sync.Mutex
 	groups []membership // guarded by mu
-	mail   *mailbox     // guarded by mu: nil when there is nothing to do
+	calls  *callQueue   // guarded by mu: nil when there is nothing to do
 }
 
 // membership says that a connection belongs to a group, and where it stands in
@@ -120,7 +120,7 @@ func (c *Conn) Open(text []byte) {
 		opening.msg = newMessage(socket.OpText, text, nil, time.Now())
 	}
 	c.shard.post(opening)
-	c.releaseMail()
+	c.releaseCalls()
 }
 
 // Send writes a text message to this connection only. It returns false when
@@ -411,10 +411,10 @@ func (c *Conn) unregister(why cause, dropCalls bool) bool {
 	}
 	e.subscriptions.Add(-int64(c.topicCount()))
 	c.ended, c.byPeer = true, why.byPeer
-	if c.mail != nil {
-		c.mail.makeRoom()
+	if c.calls != nil {
+		c.calls.makeRoom()
 		if dropCalls {
-			c.mail.discard()
+			c.calls.discard()
 		}
 	}
 	c.mu.Unlock()
@@ -423,7 +423,7 @@ func (c *Conn) unregister(why cause, dropCalls bool) bool {
 	e.count.Add(-1)
 	e.metrics.Connections.Dec()
 	c.shard.post(task{run: (*shard).unlist, conn: c})
-	c.deliver(mail{end: &why.ending})
+	c.queueCall(call{end: &why.ending})
 	return true
 }
 

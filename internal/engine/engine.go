@@ -69,7 +69,7 @@ type Engine struct {
 	turns    chan struct{} // has an entry for each message that is being inflated
 
 	sockets sync.WaitGroup // the same as open, to be waited for
-	workers sync.WaitGroup // mailboxes, readers, writers, pollers
+	workers sync.WaitGroup // call queues, readers, writers, pollers
 	loops   sync.WaitGroup
 }
 
@@ -193,7 +193,7 @@ func (e *Engine) prepare(c *Conn, spec Spec) {
 	if spec.TextPing {
 		c.options |= optTextPing
 	}
-	c.holdMail()
+	c.holdCalls()
 }
 
 // Send writes a text message to the connections an address names and returns

@@ -95,7 +95,7 @@ func (s *shard) receive(c *Conn, ev socket.Event) {
 	if !ev.Owned {
 		data = append([]byte(nil), data...)
 	}
-	if c.deliver(mail{data: data, text: ev.Op == socket.OpText, deflated: ev.Deflated}) {
+	if c.queueCall(call{data: data, text: ev.Op == socket.OpText, deflated: ev.Deflated}) {
 		s.pause(c)
 	}
 }

@@ -8,7 +8,7 @@ import "context"
 // The error is ErrClosed when the connection has ended.
 func (c *Conn) Receive(ctx context.Context, text bool, data []byte) error {
 	for {
-		room, err := c.offer(mail{data: data, text: text})
+		room, err := c.offer(call{data: data, text: text})
 		if room == nil {
 			return err
 		}
@@ -21,13 +21,13 @@ func (c *Conn) Receive(ctx context.Context, text bool, data []byte) error {
 }
 
 // offer queues a call of the handler, or returns what to wait for.
-func (c *Conn) offer(m mail) (room <-chan struct{}, err error) {
+func (c *Conn) offer(m call) (room <-chan struct{}, err error) {
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
 		return nil, ErrClosed
 	}
-	if b := c.mail; b != nil && b.full {
+	if b := c.calls; b != nil && b.full {
 		defer c.mu.Unlock()
 		if b.room == nil {
 			b.room = make(chan struct{})
@@ -36,6 +36,6 @@ func (c *Conn) offer(m mail) (room <-chan struct{}, err error) {
 	}
 	c.mu.Unlock()
 	c.shard.engine.metrics.MessagesIn.Inc()
-	c.deliver(m)
+	c.queueCall(m)
 	return nil, nil
 }

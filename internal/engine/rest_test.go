@@ -53,8 +53,8 @@ func (k *collector) waiting() (messages, size, rest int) {
 	do(k.shard, func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if k.mail != nil {
-			for _, m := range k.mail.queue {
+		if k.calls != nil {
+			for _, m := range k.calls.queue {
 				messages++
 				size += len(m.data)
 			}
@@ -123,7 +123,7 @@ func TestQueueIsBounded(t *testing.T) {
 					do(k.shard, func() { paused = k.flags&flagPaused != 0 })
 					return paused
 				})
-				if messages, size, rest := k.waiting(); messages > mailHigh || size >= 3*e.cfg.MaxMessage || rest > readBuffer {
+				if messages, size, rest := k.waiting(); messages > queueHigh || size >= 3*e.cfg.MaxMessage || rest > readBuffer {
 					t.Errorf("%d messages of %d bytes wait, and %d bytes behind them", messages, size, rest)
 				}
 				consistent(t, e)
@@ -162,8 +162,8 @@ func TestRestOfTheHandshake(t *testing.T) {
 			t.Parallel()
 			k, client := collect(t, newEngine(t, nil), connect, append(flood(300, 200), fromClient(socket.OpClose, "\x03\xe8")...))
 			k.waitRest(t)
-			if messages, _, _ := k.waiting(); messages != mailHigh {
-				t.Errorf("%d messages wait, want %d", messages, mailHigh)
+			if messages, _, _ := k.waiting(); messages != queueHigh {
+				t.Errorf("%d messages wait, want %d", messages, queueHigh)
 			}
 			close(k.gate)
 			k.Open(nil)
@@ -245,7 +245,7 @@ func TestRestOfAFailedSocketEnds(t *testing.T) {
 	within(t, "the socket is closed", func() bool { return e.Open() == 0 })
 	consistent(t, e)
 	close(k.gate)
-	if end := <-k.ended; end.code != 1006 || len(k.got) > mailHigh+1 {
+	if end := <-k.ended; end.code != 1006 || len(k.got) > queueHigh+1 {
 		t.Errorf("%d messages came, then %d", len(k.got), end.code)
 	}
 }
@@ -266,7 +266,7 @@ func TestCloseWithARest(t *testing.T) {
 			}
 			consistent(t, e)
 			close(k.gate)
-			if end := <-k.ended; end.code != 4000 || len(k.got) > mailHigh+1 {
+			if end := <-k.ended; end.code != 4000 || len(k.got) > queueHigh+1 {
 				t.Errorf("%d messages came, then %d", len(k.got), end.code)
 			}
 		})

@@ -7,113 +7,113 @@ import (
 	"boundary-app.org/realtime/internal/socket"
 )
 
-// Marks at which a connection is no longer read, and read again.
+// Lengths of the queue at which the loop stops reading a connection, and reads on.
 const (
-	mailHigh = 64
-	mailLow  = 16
+	queueHigh = 64
+	queueLow  = 16
 )
 
-// mailbox is what waits for a connection's handler. It exists only while there
-// is something to do, and with it the goroutine that does it.
-type mailbox struct {
-	queue []mail
+// callQueue is the calls of a connection's handler that are to be made. It exists
+// only while there are some, and with it the goroutine that makes them.
+type callQueue struct {
+	queue []call
 	size  int
 	full  bool          // the loop has been told to stop reading
-	room  chan struct{} // closed when it is full no more; for who waits in Receive
+	room  chan struct{} // closed when the queue is no longer full; for callers that wait in Receive
 }
 
-// makeRoom wakes who waits in Receive.
-func (b *mailbox) makeRoom() {
+// makeRoom wakes the callers that wait in Receive.
+func (b *callQueue) makeRoom() {
 	if b.room != nil {
 		close(b.room)
 		b.room = nil
 	}
 }
 
-// mail is one call of the handler.
-type mail struct {
+// call is a call of the handler that is to be made.
+type call struct {
 	data     []byte
 	text     bool
 	deflated bool    // data has to be inflated first
 	end      *ending // the call is Closed
-	then     *task   // no call, but something for the loop to do
+	then     *task   // not a call: a task to post to the loop
 }
 
-// deliver puts a call into the queue and sees to it that it is made. It returns
+// queueCall puts a call into the queue and sees to it that it is made. It returns
 // true when the queue is full: the loop then stops reading until resume.
-func (c *Conn) deliver(m mail) (full bool) {
+func (c *Conn) queueCall(m call) (full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended && m.end == nil {
 		return false // Closed is the last call
 	}
-	if c.mail == nil {
-		c.mail = &mailbox{}
-		c.startMail()
+	if c.calls == nil {
+		c.calls = &callQueue{}
+		c.startCalls()
 	}
-	b := c.mail
+	b := c.calls
 	b.queue = append(b.queue, m)
 	b.size += len(m.data)
-	if len(b.queue) >= mailHigh || b.size >= 2*c.shard.engine.cfg.MaxMessage {
+	if len(b.queue) >= queueHigh || b.size >= 2*c.shard.engine.cfg.MaxMessage {
 		b.full = true
 	}
 	return b.full
 }
 
-// postBehindMail posts a task behind what the handler sends, and has sent, for
-// the calls made so far.
-func (c *Conn) postBehindMail(t task) {
+// afterCalls posts a task to the loop once all calls that are queued now have
+// returned, so that it runs behind what the handler has sent.
+func (c *Conn) afterCalls(t task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mail == nil {
+	if c.calls == nil {
 		c.shard.post(t)
 		return
 	}
-	c.mail.queue = append(c.mail.queue, mail{then: &t})
+	c.calls.queue = append(c.calls.queue, call{then: &t})
 }
 
 // discard drops the messages that wait. Called under c.mu.
-func (b *mailbox) discard() {
-	b.queue = slices.DeleteFunc(b.queue, func(m mail) bool { return m.then == nil && m.end == nil })
+func (b *callQueue) discard() {
+	b.queue = slices.DeleteFunc(b.queue, func(m call) bool { return m.then == nil && m.end == nil })
 	b.size = 0
 }
 
-// holdMail keeps the queue from being worked until releaseMail.
-func (c *Conn) holdMail() {
+// holdCalls keeps the queue from being worked until releaseCalls.
+func (c *Conn) holdCalls() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mail = &mailbox{}
+	c.calls = &callQueue{}
 }
 
-func (c *Conn) releaseMail() {
+func (c *Conn) releaseCalls() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.mail.queue) == 0 {
-		c.mail = nil
+	if len(c.calls.queue) == 0 {
+		c.calls = nil
 		return
 	}
-	c.startMail()
+	c.startCalls()
 }
 
-func (c *Conn) startMail() {
+func (c *Conn) startCalls() {
 	c.shard.engine.workers.Add(1)
-	go c.workMail()
+	go c.runCalls()
 }
 
-// workMail makes the calls until there are none left. A call that ends its
+// runCalls makes the calls until there are none left. A call that ends its
 // goroutine (runtime.Goexit) ends the connection, and the next ones are made all
 // the same: the last of them is the handler's Closed.
-func (c *Conn) workMail() {
+func (c *Conn) runCalls() {
 	done := false
 	defer func() {
 		if !done {
 			c.Close(socket.CloseInternal, "internal error")
-			c.startMail()
+			c.startCalls()
 		}
 		c.shard.engine.workers.Done()
 	}()
 	for {
-		m, ok := c.nextMail()
+		m, ok := c.nextCall()
 		if !ok {
 			done = true
 			return
@@ -124,15 +124,15 @@ func (c *Conn) workMail() {
 		case m.end != nil:
 			c.handler.Closed(m.end.code, m.end.reason)
 		default:
-			c.hand(m)
+			c.callReceive(m)
 		}
 	}
 }
 
-// hand gives the handler a message. One that came compressed is inflated only
+// callReceive gives the handler a message. One that came compressed is inflated only
 // here, off the loop, so that it waits in its short form and costs no other
 // connection of the shard its turn.
-func (c *Conn) hand(m mail) {
+func (c *Conn) callReceive(m call) {
 	if m.deflated {
 		var err error
 		if m.data, err = c.inflate(m); err != nil {
@@ -147,7 +147,7 @@ func (c *Conn) hand(m mail) {
 // a crowd of compressed messages is worked off one behind the other, and does not
 // stand before the loops in the scheduler's queue. The connection is charged for the
 // size that comes out.
-func (c *Conn) inflate(m mail) ([]byte, error) {
+func (c *Conn) inflate(m call) ([]byte, error) {
 	e := c.shard.engine
 	runtime.Gosched() // everything else that can run goes first
 	e.turns <- struct{}{}
@@ -163,19 +163,19 @@ func (c *Conn) inflate(m mail) ([]byte, error) {
 	return data, err
 }
 
-func (c *Conn) nextMail() (m mail, ok bool) {
+func (c *Conn) nextCall() (m call, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := c.mail
+	b := c.calls
 	if len(b.queue) == 0 {
-		c.mail = nil
-		return mail{}, false
+		c.calls = nil
+		return call{}, false
 	}
 	m = b.queue[0]
-	b.queue[0] = mail{}
+	b.queue[0] = call{}
 	b.queue = b.queue[1:]
 	b.size -= len(m.data)
-	if b.full && len(b.queue) <= mailLow {
+	if b.full && len(b.queue) <= queueLow {
 		b.full = false
 		b.makeRoom()
 		c.shard.post(task{run: (*shard).resume, conn: c})
