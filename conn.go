@@ -165,15 +165,25 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 		c.endpoint.onMessage(c, text, data)
 	case session.Answer:
 		c.reply(step.Reply)
-	case session.Subscribe:
-		c.reply(session.Conclude(step.Command, c.subscribeSelf(step.Command.Topic)))
-	case session.Refresh:
-		expires, ended, err := c.refresh(step.Command.Token)
-		c.reply(session.ConcludeRefresh(step.Command, expires, ended, err))
-	case session.Unsubscribe:
-		c.core.Unsubscribe(step.Command.Topic)
-		c.reply(session.Conclude(step.Command, nil))
+	case session.Execute:
+		reply := c.execute(step.Command)
+		reply.Ref = step.Ref
+		c.reply(reply)
 	}
+}
+
+// execute carries out a client's command.
+func (c *Conn) execute(command wire.Command) wire.Reply {
+	switch command := command.(type) {
+	case wire.Subscribe:
+		return session.Subscribed(command, c.subscribeSelf(command.Topic))
+	case wire.Unsubscribe:
+		c.core.Unsubscribe(command.Topic)
+		return wire.Reply{Topic: command.Topic}
+	case wire.Refresh:
+		return session.Refreshed(c.refresh(command.Token))
+	}
+	return session.Failed(fmt.Errorf("realtime: no way to execute a %T", command))
 }
 
 // reply answers a command.

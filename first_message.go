@@ -163,8 +163,8 @@ func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *r
 }
 
 func tokenIn(message socket.Event) (token string, why *refusal) {
-	data, marked := session.CutMarks(message.Data)
-	token, ok := wire.ParseConnect(data)
+	data, marked := session.TrimBOM(message.Data)
+	connect, ok := wire.ParseConnect(data)
 	text := askForToken
 	switch {
 	case message.Op != socket.OpText:
@@ -172,7 +172,7 @@ func tokenIn(message socket.Event) (token string, why *refusal) {
 	case ok && marked:
 		text = "the first message begins with a byte order mark; send JSON without it"
 	case ok:
-		return token, nil
+		return connect.Token, nil
 	}
 	return "", refuse(badRequest, "first_message", text)
 }

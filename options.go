@@ -132,7 +132,7 @@ func (o Options) engine(set *metrics.Set, node bus.NodeID, interest engine.Inter
 		Topics:       engineRules(o.Topics),
 		Metrics:      set,
 		Log:          o.Log,
-		PingText:     []byte(wire.Ping),
+		PingText:     wire.ServerPing{}.Encode(),
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"boundary-app.org/realtime/internal/strictjson"
-	"boundary-app.org/realtime/wire"
 )
 
 // readBody returns the request's body, which says that it is JSON or says
@@ -171,9 +170,9 @@ func (m members) text(name, kind string, value *string) error {
 	if !ok {
 		return nil
 	}
-	text, err := wire.Text(raw)
+	text, err := strictjson.Unquote(raw)
 	switch {
-	case errors.Is(err, wire.ErrSurrogate):
+	case errors.Is(err, strictjson.ErrSurrogate):
 		return badBody("%q %s", name, err)
 	case err != nil:
 		return badBody("%q must be %s", name, kind)

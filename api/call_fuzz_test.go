@@ -14,6 +14,7 @@ import (
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -134,7 +135,7 @@ func isCloseOrder(body string) bool {
 		return true
 	}
 	var members map[string]json.RawMessage
-	if wire.CheckStrict([]byte(body)) != nil || json.Unmarshal([]byte(body), &members) != nil || members == nil {
+	if strictjson.Check([]byte(body)) != nil || json.Unmarshal([]byte(body), &members) != nil || members == nil {
 		return false
 	}
 	for name, raw := range members {

@@ -9,6 +9,7 @@ import (
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/api"
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -76,7 +77,7 @@ func FuzzRevocation(f *testing.F) {
 			return
 		}
 		var order map[string]string
-		if err := json.Unmarshal([]byte(body), &order); err != nil || wire.CheckStrict([]byte(body)) != nil {
+		if err := json.Unmarshal([]byte(body), &order); err != nil || strictjson.Check([]byte(body)) != nil {
 			t.Fatalf("accepted %q: %v", body, err)
 		}
 		if order["connection"] != "" {

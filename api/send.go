@@ -4,7 +4,8 @@ import (
 	"net/http"
 
 	"boundary-app.org/realtime"
-	"boundary-app.org/realtime/wire"
+
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 // receipt is the answer to a send.
@@ -40,7 +41,7 @@ func (a *api) send(to pathAddress) call {
 // invalidMessage.
 func parseMessage(body []byte) (realtime.Message, error) {
 	m, err := realtime.ParseMessage(body)
-	if err != nil && wire.CheckStrict(body) != nil {
+	if err != nil && strictjson.Check(body) != nil {
 		return m, newProblem(malformedJSON, "%s", plain(err))
 	}
 	return m, err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 // ClaimNames are the names of the claims that make an identity. An empty name means the
@@ -139,7 +141,7 @@ func (p *policy) checkIssuer(claims object) error {
 	if value == nil {
 		return refuse(ReasonIssuer, "iss is missing, want %q", p.issuer)
 	}
-	if issuer, err := plainText(value); err != nil || issuer != p.issuer {
+	if issuer, err := strictjson.Unquote(value); err != nil || issuer != p.issuer {
 		return refuse(ReasonIssuer, "iss is not %q", p.issuer)
 	}
 	return nil
@@ -190,7 +192,7 @@ func (p *policy) readRights(id *Identity, claims object) {
 }
 
 func (p *policy) readEmail(claims object) string {
-	email, err := optional(claims, p.names.Email, plainText)
+	email, err := optional(claims, p.names.Email, strictjson.Unquote)
 	if err != nil {
 		p.logDropped(p.names.Email, 1, err)
 	}

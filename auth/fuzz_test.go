@@ -19,6 +19,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -192,7 +193,7 @@ func compareElements(t *testing.T, array []byte) {
 		t.Fatal(err)
 	}
 	i := 0
-	for element := range elements(array) {
+	for element := range strictjson.Elements(array) {
 		if i >= len(want) || string(want[i]) != string(element) {
 			t.Fatalf("element %d of %s is %s", i, array, element)
 		}

@@ -3,7 +3,6 @@ package auth
 import (
 	"bytes"
 	"errors"
-	"iter"
 
 	"boundary-app.org/realtime/internal/strictjson"
 )
@@ -15,7 +14,6 @@ var (
 	errNotObject = errors.New("not a JSON object in UTF-8")
 	errDuplicate = errors.New("a name occurs twice (RFC 7519, section 4)")
 	errMembers   = errors.New("more than 256 names")
-	errNotString = errors.New("not a string")
 	errNotList   = errors.New("not a list")
 )
 
@@ -39,7 +37,7 @@ func appendObject(dst object, data []byte) (object, error) {
 		name, value := r.Name(), r.Value()
 		switch {
 		case mistake != nil: // More checks what is left
-		case r.LoneName():
+		case r.UnpairedName():
 			mistake = strictjson.ErrSurrogate
 		case dst.value(name) != nil:
 			mistake = &repeatedName{string(name)}
@@ -88,29 +86,4 @@ func (o object) get(name string) []byte {
 		return value
 	}
 	return nil
-}
-
-// text returns what a JSON string says. Without escapes it points into value.
-func text(value []byte) ([]byte, error) {
-	if value[0] != '"' {
-		return nil, errNotString
-	}
-	if bytes.IndexByte(value, '\\') < 0 {
-		return value[1 : len(value)-1], nil
-	}
-	s, err := strictjson.Text(value)
-	return []byte(s), err
-}
-
-// elements yields the elements of a valid JSON array as sent.
-func elements(array []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		r := strictjson.NewReader(array)
-		for r.Array(); r.More(); {
-			if !yield(r.Value()) {
-				return
-			}
-		}
-		_ = r.End() // nil: the array is valid
-	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"boundary-app.org/realtime/wire"
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 func TestAppendObject(t *testing.T) {
@@ -30,7 +30,7 @@ func TestAppendObject(t *testing.T) {
 		{"escaped name", `{"\u0061\n":1}`, []string{"a\n", "1"}, nil},
 		{"duplicate", `{"a":1,"b":2,"a":1}`, nil, errDuplicate},
 		{"duplicate by escape", `{"a":1,"\u0061":2}`, nil, errDuplicate},
-		{"lone surrogate in name", `{"\ud800":1}`, nil, wire.ErrSurrogate},
+		{"lone surrogate in name", `{"\ud800":1}`, nil, strictjson.ErrSurrogate},
 		{"list", `[]`, nil, errNotObject},
 		{"string", `"a"`, nil, errNotObject},
 		{"nothing", ``, nil, errNotObject},

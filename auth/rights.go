@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 // maxNames is the largest number of names that one claim grants.
@@ -36,7 +38,7 @@ func readGrant(claims object, claim string, keyed bool, check func(string) error
 	case value[0] == '"':
 		g.addText(value, isScope(claim), check)
 	case value[0] == '[':
-		for element := range elements(value) {
+		for element := range strictjson.Elements(value) {
 			g.addText(element, isScope(claim), check)
 		}
 	case value[0] == '{' && keyed:
@@ -55,7 +57,7 @@ func isScope(claim string) bool {
 }
 
 func (g *grant) addText(value []byte, scope bool, check func(string) error) {
-	names, err := plainText(value)
+	names, err := strictjson.Unquote(value)
 	switch {
 	case err != nil:
 		g.drop(err)

@@ -191,7 +191,7 @@ func TestDroppedRightsAreLogged(t *testing.T) {
 		Cause   string
 	}
 	line, _, _ := strings.Cut(out.String(), "\n")
-	if err := json.Unmarshal([]byte(line), &first); err != nil || first.Claim != "email" || first.Dropped != 1 || first.Cause != "not a string" {
+	if err := json.Unmarshal([]byte(line), &first); err != nil || first.Claim != "email" || first.Dropped != 1 || first.Cause != "must be a string" {
 		t.Errorf("log: %s (%v)", line, err)
 	}
 	if text := out.String(); !strings.Contains(text, `"claim":"roles","dropped":2`) || strings.Contains(text, "hidden") || strings.Count(text, "\n") > 40 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"boundary-app.org/realtime/internal/strictjson"
 )
 
 const (
@@ -99,14 +101,14 @@ func parseHeader(data []byte) (header, error) {
 }
 
 func headerText(m member) (string, error) {
-	s, err := text(m.value)
+	s, err := strictjson.Unquote(m.value)
 	if err != nil {
 		return "", refuse(ReasonMalformed, "header: %s: %w", m.name, err)
 	}
 	if len(s) > maxKeyID {
 		return "", refuse(ReasonMalformed, "header: %s is longer than %d bytes", m.name, maxKeyID)
 	}
-	return string(s), nil
+	return s, nil
 }
 
 // Inspect decodes a token WITHOUT VERIFYING IT: anyone can have written it, so base no

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -75,23 +76,18 @@ func parseDate(value []byte) (time.Time, error) {
 	return time.Unix(int64(whole), int64(fraction*1e9)).UTC(), nil
 }
 
-func plainText(value []byte) (string, error) {
-	s, err := text(value)
-	return string(s), err
-}
-
 // readList reads a list of strings, or one string as a list of one.
 func readList(value []byte) ([]string, error) {
 	if value[0] == '"' {
-		s, err := plainText(value)
+		s, err := strictjson.Unquote(value)
 		return []string{s}, err
 	}
 	if value[0] != '[' {
 		return nil, errNotList
 	}
 	var out []string
-	for element := range elements(value) {
-		s, err := plainText(element)
+	for element := range strictjson.Elements(value) {
+		s, err := strictjson.Unquote(element)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +111,7 @@ func userID(value []byte) (string, error) {
 
 // name reads a user id or a token id.
 func name(value []byte) (string, error) {
-	s, err := plainText(value)
+	s, err := strictjson.Unquote(value)
 	if err != nil {
 		return "", err
 	}

@@ -36,8 +36,8 @@ func TestParseCommandOfNoAction(t *testing.T) {
 		`{"action":"connect","token":"t"}`:     wire.CodeConnected,
 		`{"action":"connect"}`:                 wire.CodeConnected,
 	} {
-		if c, err := wire.ParseCommand([]byte(text)); err == nil || err.Code != want || c.Action != "" {
-			t.Errorf("%s: %+v, %v; want %s", text, c, err, want)
+		if c, _, err := wire.ParseCommand([]byte(text)); err == nil || err.Code != want || c != nil {
+			t.Errorf("%s: %#v, %v; want %s", text, c, err, want)
 		}
 	}
 }
@@ -49,26 +49,26 @@ func TestLengthOfACommand(t *testing.T) {
 		const rest = `{"action":"refresh","token":""}`
 		return []byte(`{"action":"refresh","token":"` + strings.Repeat("t", size-len(rest)) + `"}`)
 	}
-	if _, err := wire.ParseCommand(text(16 << 10)); err != nil {
+	if _, _, err := wire.ParseCommand(text(16 << 10)); err != nil {
 		t.Error(err)
 	}
-	if _, err := wire.ParseCommand(text(16<<10 + 1)); err == nil || err.Code != wire.CodeMalformed || !strings.Contains(err.Message, "16385 bytes; at most 16384") {
+	if _, _, err := wire.ParseCommand(text(16<<10 + 1)); err == nil || err.Code != wire.CodeMalformed {
 		t.Error(err)
 	}
 }
 
-// A command is read without an allocation beyond the strings it returns.
+// A command is read without an allocation beyond the command and its strings.
 func TestParseCommandAllocatesLittle(t *testing.T) {
 	skipUnderRace(t)
 	for text, want := range map[string]float64{
 		`{"action":"ping"}`:                                                0,
 		`{"action":"ping","ref":"r1"}`:                                     0,
-		`{"action":"subscribe","topic":"order:123","ref":1}`:               1,
-		`{"action":"subscribe","topic":"order:123","ref":1,"since":"p12"}`: 2,
-		`{"action":"refresh","token":"a.b.c","ref":1}`:                     1,
+		`{"action":"subscribe","topic":"order:123","ref":1}`:               2,
+		`{"action":"subscribe","topic":"order:123","ref":1,"since":"p12"}`: 3,
+		`{"action":"refresh","token":"a.b.c","ref":1}`:                     2,
 	} {
 		data := []byte(text)
-		if allocs := testing.AllocsPerRun(100, func() { _, _ = wire.ParseCommand(data) }); allocs != want {
+		if allocs := testing.AllocsPerRun(100, func() { _, _, _ = wire.ParseCommand(data) }); allocs != want {
 			t.Errorf("%s: %v allocations, want %v", text, allocs, want)
 		}
 	}
@@ -78,7 +78,7 @@ func BenchmarkParseCommand(b *testing.B) {
 	data := []byte(`{"action":"subscribe","topic":"order:123","ref":1}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := wire.ParseCommand(data); err != nil {
+		if _, _, err := wire.ParseCommand(data); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -87,19 +87,22 @@ func BenchmarkParseCommand(b *testing.B) {
 func TestParseCommand(t *testing.T) {
 	t.Parallel()
 	ref64 := `"` + strings.Repeat("r", 62) + `"`
-	for text, want := range map[string]wire.Command{
-		`{"action":"ping"}`: {Action: "ping"},
-		`{"action":"subscribe","topic":"t","ref":7,"since":"p"}`: {Action: "subscribe", Topic: "t", Ref: []byte(`7`), Since: "p"},
-		`{"action":"ping","ref":-1.50e3}`:                        {Action: "ping", Ref: []byte(`-1.50e3`)},
-		`{"action":"ping","ref":"a\"b"}`:                         {Action: "ping", Ref: []byte(`"a\"b"`)},
-		`{"action":"ping","ref":` + ref64 + `}`:                  {Action: "ping", Ref: []byte(ref64)},
-		`{"action":"ping","topic":null}`:                         {Action: "ping"},
-		`{"\u0061ction":"p\u0069ng"}`:                            {Action: "ping"},
-		`{"token":"a.b.c","action":"refresh","ref":"r"}`:         {Action: "refresh", Token: "a.b.c", Ref: []byte(`"r"`)},
+	for text, want := range map[string]struct {
+		command wire.Command
+		ref     string
+	}{
+		`{"action":"ping"}`: {wire.Ping{}, ""},
+		`{"action":"subscribe","topic":"t","ref":7,"since":"p"}`: {wire.Subscribe{Topic: "t", Since: "p"}, `7`},
+		`{"action":"unsubscribe","topic":"t","since":null}`:      {wire.Unsubscribe{Topic: "t"}, ""},
+		`{"action":"ping","ref":-1.50e3}`:                        {wire.Ping{}, `-1.50e3`},
+		`{"action":"ping","ref":"a\"b"}`:                         {wire.Ping{}, `"a\"b"`},
+		`{"action":"ping","ref":` + ref64 + `}`:                  {wire.Ping{}, ref64},
+		`{"action":"ping","topic":null}`:                         {wire.Ping{}, ""},
+		`{"\u0061ction":"p\u0069ng"}`:                            {wire.Ping{}, ""},
+		`{"token":"a.b.c","action":"refresh","ref":"r"}`:         {wire.Refresh{Token: "a.b.c"}, `"r"`},
 	} {
-		c, err := wire.ParseCommand([]byte(text))
-		if err != nil || c.Action != want.Action || c.Topic != want.Topic || c.Since != want.Since || c.Token != want.Token || string(c.Ref) != string(want.Ref) {
-			t.Errorf("%s: %+v, %v", text, c, err)
+		if c, ref, err := wire.ParseCommand([]byte(text)); err != nil || c != want.command || string(ref) != want.ref {
+			t.Errorf("%s: %#v with the ref %s, %v", text, c, ref, err)
 		}
 	}
 }
@@ -130,9 +133,9 @@ func TestParseCommandRefuses(t *testing.T) {
 		`[]`:                                                        ``,
 		``:                                                          ``,
 	} {
-		c, err := wire.ParseCommand([]byte(text))
-		if err == nil || err.Code != wire.CodeMalformed || err.Message == "" || string(c.Ref) != ref || c.Action != "" {
-			t.Errorf("%q: %+v, %v; want malformed with ref %s", text, c, err, ref)
+		c, got, err := wire.ParseCommand([]byte(text))
+		if err == nil || err.Code != wire.CodeMalformed || err.Message == "" || string(got) != ref || c != nil {
+			t.Errorf("%q: %#v with the ref %s, %v; want malformed with the ref %s", text, c, got, err, ref)
 		}
 	}
 }
@@ -148,8 +151,8 @@ func TestParseConnect(t *testing.T) {
 		`{"action":"connect","token":"t","ref":` + ref64 + `}`:    "t",
 		`{"action":"connect","token":"{\"action\":\"connect\"}"}`: `{"action":"connect"}`,
 	} {
-		if token, ok := wire.ParseConnect([]byte(text)); !ok || token != want {
-			t.Errorf("%s: %q, %v; want %q", text, token, ok, want)
+		if c, ok := wire.ParseConnect([]byte(text)); !ok || c.Token != want {
+			t.Errorf("%s: %q, %v; want %q", text, c, ok, want)
 		}
 	}
 	for _, text := range []string{
@@ -161,8 +164,8 @@ func TestParseConnect(t *testing.T) {
 		`{"action":"connect","token":"t","ref":{}}`, `{"action":"connect","token":"t","ref":` + ref65 + `}`,
 		"{\"action\":\"connect\",\"token\":\"\xff\"}",
 	} {
-		if token, ok := wire.ParseConnect([]byte(text)); ok || token != "" {
-			t.Errorf("%q: %q, %v; want a refusal", text, token, ok)
+		if c, ok := wire.ParseConnect([]byte(text)); ok || c.Token != "" {
+			t.Errorf("%q: %q, %v; want a refusal", text, c, ok)
 		}
 	}
 }

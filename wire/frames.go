@@ -100,6 +100,9 @@ func (c Closing) Encode() []byte {
 	return append(b, '}')
 }
 
-// Ping is the text frame that a client of the subprotocol sees at every ping
-// interval, since a browser hides WebSocket pings from JavaScript.
-const Ping = `{"type":"$ping"}`
+// ServerPing is sent to clients of the subprotocol at every ping interval, since a
+// browser hides WebSocket pings from JavaScript.
+type ServerPing struct{}
+
+// Encode returns the frame's text.
+func (ServerPing) Encode() []byte { return []byte(`{"type":"$ping"}`) }

@@ -36,8 +36,8 @@ type Message struct {
 
 // ParseMessage takes a message as JSON: one object with a "type" of one or
 // more characters that does not begin with "$", without duplicate names, without
-// the reserved names topic, id and "$...", and without an escape anywhere that is
-// half of a surrogate pair. It is validated here, once, in one pass, and its bytes
+// the reserved names topic, id and "$...", and without an unpaired surrogate escape
+// anywhere. It is validated here, once, in one pass, and its bytes
 // travel unchanged. Type and Timestamp are set from the object
 // (Timestamp only where it is an RFC 3339 string); Payload and Fields stay
 // empty: use JSON to read them. The error matches ErrInvalidMessage.

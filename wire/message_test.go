@@ -58,27 +58,27 @@ func TestEncodeRefuses(t *testing.T) {
 		return wire.Message{Type: "a", Payload: 1, Timestamp: now, Fields: map[string]any{name: value}}
 	}
 	for name, m := range map[string]wire.Message{
-		"no type":               {},
-		"our type":              {Type: "$reply"},
-		"type not UTF-8":        {Type: "\xff"},
-		"field topic":           fields("topic", "t"),
-		"field id":              fields("id", "t"),
-		"field type":            fields("type", "t"),
-		"field with a dollar":   fields("$x", "t"),
-		"payload twice":         fields("payload", 1),
-		"timestamp twice":       fields("timestamp", 1),
-		"field not UTF-8":       fields("\xff", 1),
-		"field not JSON":        fields("x", math.NaN()),
-		"payload not JSON":      {Type: "a", Payload: make(chan int)},
-		"raw not JSON":          {Type: "a", Payload: json.RawMessage(`{`)},
-		"raw empty":             {Type: "a", Payload: json.RawMessage(``)},
-		"raw of two values":     {Type: "a", Payload: json.RawMessage(`1 2`)},
-		"raw not UTF-8":         {Type: "a", Payload: json.RawMessage("\"\xff\"")},
-		"raw with a duplicate":  {Type: "a", Payload: json.RawMessage(`[{"b":{"x":1,"x":2}}]`)},
-		"raw breaks out":        {Type: "a", Payload: json.RawMessage(`1,"topic":"t"`)},
-		"raw with half a pair":  {Type: "a", Payload: json.RawMessage(`{"a":"\ud83d"}`)},
-		"raw name, half a pair": {Type: "a", Payload: json.RawMessage(`{"\ude00":1}`)},
-		"raw field":             fields("x", json.RawMessage(`{"a":1,"a":1}`)),
+		"no type":              {},
+		"our type":             {Type: "$reply"},
+		"type not UTF-8":       {Type: "\xff"},
+		"field topic":          fields("topic", "t"),
+		"field id":             fields("id", "t"),
+		"field type":           fields("type", "t"),
+		"field with a dollar":  fields("$x", "t"),
+		"payload twice":        fields("payload", 1),
+		"timestamp twice":      fields("timestamp", 1),
+		"field not UTF-8":      fields("\xff", 1),
+		"field not JSON":       fields("x", math.NaN()),
+		"payload not JSON":     {Type: "a", Payload: make(chan int)},
+		"raw not JSON":         {Type: "a", Payload: json.RawMessage(`{`)},
+		"raw empty":            {Type: "a", Payload: json.RawMessage(``)},
+		"raw of two values":    {Type: "a", Payload: json.RawMessage(`1 2`)},
+		"raw not UTF-8":        {Type: "a", Payload: json.RawMessage("\"\xff\"")},
+		"raw with a duplicate": {Type: "a", Payload: json.RawMessage(`[{"b":{"x":1,"x":2}}]`)},
+		"raw breaks out":       {Type: "a", Payload: json.RawMessage(`1,"topic":"t"`)},
+		"raw, no pair":         {Type: "a", Payload: json.RawMessage(`{"a":"\ud83d"}`)},
+		"raw name, no pair":    {Type: "a", Payload: json.RawMessage(`{"\ude00":1}`)},
+		"raw field":            fields("x", json.RawMessage(`{"a":1,"a":1}`)),
 	} {
 		got, err := m.Encode(now)
 		if got != nil || !errors.Is(err, wire.ErrInvalidMessage) {
@@ -133,24 +133,6 @@ func TestParseMessageRefuses(t *testing.T) {
 	} {
 		if m, err := wire.ParseMessage([]byte(text)); !errors.Is(err, wire.ErrInvalidMessage) {
 			t.Errorf("%q: %+v, %v; want ErrInvalidMessage", text, m, err)
-		}
-	}
-}
-
-// The error says what to do, or what is wrong.
-func TestErrorsSpeak(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`[]`:                        "must be a JSON object such as",
-		`{}`:                        `"type" is missing or empty; give it a name`,
-		`{"type":"$a"}`:             "reserved",
-		`{"type":"a","id":1}`:       `"id" is reserved`,
-		`{"type":"a","a":1,"a":}`:   "not valid JSON",
-		`{"type":"a","b":1,"b":2}`:  `"b" is given twice`,
-		`{"type":"a","b":"\udfff"}`: `an escape from \ud800 to \udfff without its other half`,
-	} {
-		if _, err := wire.ParseMessage([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q in it", text, err, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type layer struct {
 // down in the list: imports point one way.
 var mayImport = []layer{
 	{"examples", []string{"client", "realtimetest", "api", ".", "bus", "auth", "wire"}},
-	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/leftover", "internal/chromium", "internal/loglimit", "internal/origin", "docs", "wire"}},
+	{"cmd", []string{"client", "api", "console", ".", "bus", "auth", "internal/leftover", "internal/chromium", "internal/loglimit", "internal/origin", "docs", "wire", "internal/strictjson"}},
 	{"internal/faults", []string{"realtimetest", "api", ".", "bus", "auth", "internal/faultproxy", "internal/socket", "wire"}},
 	{"internal/doctest", []string{"internal/chromium", "realtimetest", "."}},
 	{"internal/archtest", nil},

@@ -5,6 +5,7 @@ package session
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -20,30 +21,29 @@ const (
 	Ignore      Kind = iota // nothing
 	Application             // hand the text to the application's OnMessage
 	Answer                  // send Reply; nothing else happens
-	Subscribe               // subscribe to Command.Topic, then Conclude
-	Unsubscribe             // unsubscribe from Command.Topic, then Conclude
-	Refresh                 // take Command.Token in place of the old one, then ConcludeRefresh
+	Execute                 // execute Command, and reply with Ref
 )
 
 // Step is what follows from a client's text.
 type Step struct {
 	Kind    Kind
-	Command wire.Command
-	Reply   wire.Reply // of Answer
+	Command wire.Command    // of Execute: a Subscribe, Unsubscribe or Refresh
+	Ref     json.RawMessage // of Execute
+	Reply   wire.Reply      // of Answer
 }
 
 // byteOrderMark is what some editors and languages write before UTF-8.
 const byteOrderMark = "\ufeff"
 
-// CutMarks returns what follows the byte order marks at the beginning of a text, and
+// TrimBOM returns what follows the byte order marks at the beginning of a text, and
 // whether there are any.
-func CutMarks(text []byte) (rest []byte, marked bool) {
+func TrimBOM(text []byte) (rest []byte, found bool) {
 	for {
-		after, found := bytes.CutPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(byteOrderMark))
-		if !found {
-			return text, marked
+		after, marked := bytes.CutPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(byteOrderMark))
+		if !marked {
+			return text, found
 		}
-		text, marked = after, true
+		text, found = after, true
 	}
 }
 
@@ -54,32 +54,32 @@ func Read(text []byte, application bool) Step {
 	if len(text) > wire.MaxCommand {
 		return readLong(text, application)
 	}
-	rest, marked := CutMarks(text)
-	if application && !holdsAction(rest) {
-		return Step{Kind: Application}
-	}
-	if !strictjson.StartsObject(rest) {
+	rest, marked := TrimBOM(text)
+	if !strictjson.StartsObject(rest) || application && !holdsAction(rest) {
 		return notOurs(application)
 	}
-	c, err := wire.ParseCommand(rest)
+	c, ref, err := wire.ParseCommand(rest)
 	switch {
 	case application && namesNone(err):
 		return Step{Kind: Application}
 	case marked:
-		return refuse(c, malformed("the text begins with a byte order mark; send JSON without it"))
+		return refuse(ref, malformed("the text begins with a byte order mark; send JSON without it"))
 	case err != nil:
-		return refuse(c, err)
+		return refuse(ref, err)
 	}
-	return command(c)
+	if _, ping := c.(wire.Ping); ping {
+		return Step{Kind: Answer, Reply: wire.Reply{Ref: ref}}
+	}
+	return Step{Kind: Execute, Command: c, Ref: ref}
 }
 
 // ReadBinary is Read for a binary message, which holds no command.
 func ReadBinary(data []byte, application bool) Step {
-	rest, _ := CutMarks(data)
+	rest, _ := TrimBOM(data)
 	if application || !strictjson.StartsObject(rest) {
 		return notOurs(application)
 	}
-	return refuse(wire.Command{}, malformed("it came in a binary frame; send commands as text frames"))
+	return refuse(nil, malformed("it came in a binary frame; send commands as text frames"))
 }
 
 // readLong is Read for text that is too long to be a command, which is not parsed.
@@ -87,8 +87,8 @@ func readLong(text []byte, application bool) Step {
 	if application {
 		return notOurs(application)
 	}
-	_, err := wire.ParseCommand(text)
-	return refuse(wire.Command{}, err)
+	_, _, err := wire.ParseCommand(text)
+	return refuse(nil, err)
 }
 
 // notOurs leaves to the application what cannot be a command.
@@ -104,54 +104,37 @@ func namesNone(err *wire.CommandError) bool {
 	return err != nil && (err.Code == wire.CodeMissingAction || err.Code == wire.CodeUnknownAction)
 }
 
-func command(c wire.Command) Step {
-	switch c.Action {
-	case wire.ActionPing:
-		return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref}}
-	case wire.ActionRefresh:
-		return Step{Kind: Refresh, Command: c}
-	}
-	if err := wire.CheckTopic(c.Topic); err != nil {
-		return refuse(c, &wire.CommandError{Code: wire.CodeInvalidTopic, Message: err.Error()})
-	}
-	if c.Action == wire.ActionSubscribe {
-		return Step{Kind: Subscribe, Command: c}
-	}
-	return Step{Kind: Unsubscribe, Command: c}
-}
-
 func malformed(text string) *wire.CommandError {
 	return &wire.CommandError{Code: wire.CodeMalformed, Message: "the command cannot be read: " + text}
 }
 
-func refuse(c wire.Command, err *wire.CommandError) Step {
-	return Step{Kind: Answer, Command: c, Reply: wire.Reply{Ref: c.Ref, Err: err}}
+func refuse(ref json.RawMessage, err *wire.CommandError) Step {
+	return Step{Kind: Answer, Reply: wire.Reply{Ref: ref, Err: err}}
 }
 
-// ConcludeRefresh returns the reply to a Refresh: when the new token expires, and
-// the topics that ended with the old one; or what Conclude says of err.
-func ConcludeRefresh(c wire.Command, expires time.Time, ended []string, err error) wire.Reply {
+// Subscribed returns the reply to a Subscribe that ended with err, nil for success.
+func Subscribed(c wire.Subscribe, err error) wire.Reply {
 	if err != nil {
-		return Conclude(c, err)
+		return Failed(err)
 	}
-	return wire.Reply{Ref: c.Ref, ExpiresAt: expires, Ended: ended}
+	recoverable := false
+	return wire.Reply{Topic: c.Topic, Recoverable: &recoverable}
 }
 
-// Conclude returns the reply to a Subscribe or Unsubscribe that ended with err,
-// nil when it was done. A *wire.CommandError in err's chain is shown to the
-// client; of any other error it learns only that there was one.
-func Conclude(c wire.Command, err error) wire.Reply {
-	reply := wire.Reply{Ref: c.Ref, Topic: c.Topic}
+// Refreshed returns the reply to a Refresh that ended with err, or else: when the new
+// token expires, and the topics that it does not allow.
+func Refreshed(expires time.Time, ended []string, err error) wire.Reply {
 	if err != nil {
-		reply.Topic = ""
-		if !errors.As(err, &reply.Err) {
-			reply.Err = &wire.CommandError{Code: wire.CodeInternal, Message: "the command failed; try again"}
-		}
-		return reply
+		return Failed(err)
 	}
-	if c.Action == wire.ActionSubscribe {
-		recoverable := false
-		reply.Recoverable = &recoverable
+	return wire.Reply{ExpiresAt: expires, Ended: ended}
+}
+
+// Failed returns the reply to a command that failed. A *wire.CommandError in err's
+// chain is shown to the client; any other error is not.
+func Failed(err error) (reply wire.Reply) {
+	if !errors.As(err, &reply.Err) {
+		reply.Err = &wire.CommandError{Code: wire.CodeInternal, Message: "the command failed; try again"}
 	}
 	return reply
 }

@@ -103,13 +103,23 @@ func react(kind, text string, application bool, outcome string) []string {
 		return []string{"= application"}
 	case session.Answer:
 		return []string{"< " + string(step.Reply.Encode())}
-	case session.Subscribe:
-		return []string{"= subscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]).Encode())}
-	case session.Refresh:
-		expires, ended := time.Unix(1800000000, 0), []string{"order:1"}
-		return []string{"= refresh " + step.Command.Token + suffix, "< " + string(session.ConcludeRefresh(step.Command, expires, ended, outcomes[outcome]).Encode())}
-	case session.Unsubscribe:
-		return []string{"= unsubscribe " + step.Command.Topic + suffix, "< " + string(session.Conclude(step.Command, outcomes[outcome]).Encode())}
+	case session.Execute:
+		effect, reply := execute(step.Command, outcomes[outcome])
+		reply.Ref = step.Ref
+		return []string{"= " + effect + suffix, "< " + string(reply.Encode())}
 	}
 	return nil
+}
+
+// execute returns what a command does, and the reply when it ends with err.
+func execute(c wire.Command, err error) (effect string, reply wire.Reply) {
+	switch c := c.(type) {
+	case wire.Subscribe:
+		return "subscribe " + c.Topic, session.Subscribed(c, err)
+	case wire.Unsubscribe:
+		return "unsubscribe " + c.Topic, wire.Reply{Topic: c.Topic}
+	case wire.Refresh:
+		return "refresh " + c.Token, session.Refreshed(time.Unix(1800000000, 0), []string{"order:1"}, err)
+	}
+	return fmt.Sprintf("%T", c), wire.Reply{}
 }

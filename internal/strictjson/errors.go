@@ -9,10 +9,10 @@ import (
 var (
 	// ErrUTF8 says that a text has bytes that are not UTF-8.
 	ErrUTF8 = errors.New("it is not valid UTF-8")
-	// ErrNotText says that a JSON value is not a string.
-	ErrNotText = errors.New("must be a string")
-	// ErrSurrogate says that a JSON string has an escape that is no character.
-	ErrSurrogate = errors.New(`has an escape from \ud800 to \udfff without its other half: a character was broken on its way`)
+	// ErrNotString says that a JSON value is not a string.
+	ErrNotString = errors.New("must be a string")
+	// ErrSurrogate says that a JSON string contains an unpaired surrogate escape.
+	ErrSurrogate = errors.New("contains an unpaired UTF-16 surrogate escape")
 )
 
 // SyntaxError says where a text is not JSON.

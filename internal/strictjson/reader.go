@@ -1,6 +1,8 @@
 package strictjson
 
 import (
+	"fmt"
+	"iter"
 	"sync"
 	"unicode/utf8"
 )
@@ -35,10 +37,10 @@ type Reader struct {
 	slots     []uint32 // a hash table of indices of names, see insert
 	unescaped []byte   // the names with escapes, without them
 
-	syntax   error // the grammar is broken; nothing more is read
-	repeated error // the first name that an object has twice
-	lone     bool  // LoneSurrogate
-	loneName bool
+	syntax       error // the grammar is broken; nothing more is read
+	repeated     error // the first name that an object has twice
+	unpaired     bool  // a string that was read has an unpaired surrogate escape
+	unpairedName bool  // the name that More stepped to has one
 }
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
@@ -107,11 +109,11 @@ func (r *Reader) readName() bool {
 	if r.innermost() == '[' {
 		return true
 	}
-	before := r.lone
-	r.lone = false
+	before := r.unpaired
+	r.unpaired = false
 	i := r.member(r.at)
-	r.loneName = r.lone
-	r.lone = r.lone || before
+	r.unpairedName = r.unpaired
+	r.unpaired = r.unpaired || before
 	if i < 0 {
 		return false
 	}
@@ -121,12 +123,12 @@ func (r *Reader) readName() bool {
 }
 
 // Name returns the name of the member that More stepped to, without quotes and
-// escapes; a half of a surrogate pair counts as U+FFFD. It must not be changed.
+// escapes; an unpaired surrogate escape counts as U+FFFD. It must not be changed.
 func (r *Reader) Name() []byte { return r.name }
 
-// LoneName reports whether the name that More stepped to has an escape that is one
-// half of a surrogate pair.
-func (r *Reader) LoneName() bool { return r.loneName }
+// UnpairedName reports whether the name that More stepped to has an unpaired
+// surrogate escape.
+func (r *Reader) UnpairedName() bool { return r.unpairedName }
 
 // Value returns the value of the member or element that More stepped to, or
 // the whole text's, without the space around it; nil where it is broken.
@@ -150,27 +152,38 @@ func (r *Reader) skip() {
 	}
 }
 
-// LoneSurrogate reports whether a string that was read so far, a name or a
-// value, has an escape that is one half of a surrogate pair.
-func (r *Reader) LoneSurrogate() bool { return r.lone }
-
 // End reads what is left and returns what is wrong with the text: a
 // *SyntaxError, else ErrUTF8, else a *RepeatedError. The Reader must not be used after it;
 // names stay as they are.
 func (r *Reader) End() error {
+	r.finish()
+	err := r.err()
+	r.release()
+	return err
+}
+
+// EndPaired is End, and where that returns nil, ErrSurrogate if any string or name
+// of the text contains an unpaired surrogate escape.
+func (r *Reader) EndPaired() error {
+	r.finish()
+	err := r.err()
+	if err == nil && r.unpaired {
+		err = fmt.Errorf("a string or a name in it %w", ErrSurrogate)
+	}
+	r.release()
+	return err
+}
+
+// finish reads what is left.
+func (r *Reader) finish() {
 	r.skip()
 	for len(r.open) > 0 && r.syntax == nil {
 		for r.More() {
 		}
 	}
-	if r.syntax == nil {
-		if i := skipSpace(r.data, r.at); i < len(r.data) {
-			r.fail(i, afterText)
-		}
+	if i := skipSpace(r.data, r.at); i < len(r.data) && r.syntax == nil {
+		r.fail(i, afterText)
 	}
-	err := r.err()
-	r.release()
-	return err
 }
 
 func (r *Reader) err() error {
@@ -185,16 +198,30 @@ func (r *Reader) err() error {
 
 // release keeps the Reader's memory for the next NewReader.
 func (r *Reader) release() {
-	kept := Reader{open: r.open[:0], objects: r.objects[:0]}
-	if cap(r.names) <= keptNames {
-		kept.names, kept.slots = r.names[:0], r.slots
+	if cap(r.names) > keptNames {
+		r.names, r.slots = nil, nil
 	}
-	*r = kept
+	r.data, r.name, r.unescaped, r.syntax, r.repeated = nil, nil, nil, nil, nil
+	r.at, r.ready, r.unpaired = 0, false, false
+	r.open, r.objects, r.names = r.open[:0], r.objects[:0], r.names[:0]
 	readers.Put(r)
 }
 
 // Check returns nil when text is one strict JSON value, or what End returns.
 func Check(text []byte) error { return NewReader(text).End() }
+
+// Elements returns the elements of a valid JSON array as they stand in it.
+func Elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		r := NewReader(array)
+		for r.Array(); r.More(); {
+			if !yield(r.Value()) {
+				break
+			}
+		}
+		_ = r.End() // nil: the array is valid
+	}
+}
 
 // StartsObject reports whether the first byte of text that is not space begins
 // an object.

@@ -159,15 +159,15 @@ func TestNamesStay(t *testing.T) {
 	}
 }
 
-// A name with half a pair is told from a value with one, and from names before it.
-func TestLoneName(t *testing.T) {
+// UnpairedName is about the name alone, not about its value or an earlier name.
+func TestUnpairedName(t *testing.T) {
 	t.Parallel()
 	r := strictjson.NewReader([]byte(`{"a":"\ud800","\ud801":1,"b\ufffd":{"\ud802":1},"c":1}`))
-	var lone []bool
+	var unpaired []bool
 	for r.Object(); r.More(); {
-		lone = append(lone, r.LoneName())
+		unpaired = append(unpaired, r.UnpairedName())
 	}
-	if !slices.Equal(lone, []bool{false, true, false, false}) || !r.LoneSurrogate() || r.End() != nil {
-		t.Errorf("lone: %v", lone)
+	if err := r.EndPaired(); !slices.Equal(unpaired, []bool{false, true, false, false}) || !errors.Is(err, strictjson.ErrSurrogate) {
+		t.Errorf("%v, %v", unpaired, err)
 	}
 }

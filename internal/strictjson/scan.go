@@ -205,7 +205,7 @@ func (r *Reader) escape(i int) int {
 	if utf16.IsSurrogate(unit) {
 		second, end := escaped(r.data, behind)
 		if utf16.DecodeRune(unit, second) == replacement {
-			r.lone = true
+			r.unpaired = true
 			return behind
 		}
 		return end

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"boundary-app.org/realtime/internal/strictjson"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -70,7 +71,7 @@ func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
 
 func parseSession(body []byte) (asked sessionRequest, err error) {
 	var members map[string]json.RawMessage
-	if err := wire.CheckStrict(body); err != nil {
+	if err := strictjson.Check(body); err != nil {
 		return asked, err
 	}
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
@@ -122,7 +123,7 @@ func parseNames(raw json.RawMessage) ([]string, error) {
 }
 
 func parseName(raw json.RawMessage) (string, error) {
-	name, err := wire.Text(raw)
+	name, err := strictjson.Unquote(raw)
 	if err != nil {
 		return "", err
 	}

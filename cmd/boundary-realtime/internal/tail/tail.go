@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/coder/websocket"
@@ -229,10 +230,7 @@ func slack(pingInterval int64) time.Duration {
 
 func (c *client) subscribe(ctx context.Context) error {
 	for i, topic := range c.Topics {
-		command, err := json.Marshal(map[string]any{"action": wire.ActionSubscribe, "topic": topic, "ref": i + 1})
-		if err != nil {
-			return fmt.Errorf("subscribe: %w", err)
-		}
+		command := wire.EncodeCommand(wire.Subscribe{Topic: topic}, strconv.AppendInt(nil, int64(i+1), 10))
 		if err := c.conn.Write(ctx, websocket.MessageText, command); err != nil {
 			return &loss{code: 1006, err: fmt.Errorf("connection lost: %w", withoutURL(err))}
 		}

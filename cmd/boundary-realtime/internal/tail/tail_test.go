@@ -84,7 +84,7 @@ func TestPrintsUntilStopped(t *testing.T) {
 	url := script{
 		func(t *testing.T, ctx context.Context, conn *websocket.Conn) {
 			write(t, ctx, conn, hello)
-			expect(t, ctx, conn, `{"action":"subscribe","ref":1,"topic":"a:b"}`)
+			expect(t, ctx, conn, `{"action":"subscribe","topic":"a:b","ref":1}`)
 			write(t, ctx, conn, `{"type":"$reply","ref":1,"ok":true,"topic":"a:b"}`)
 			write(t, ctx, conn, "{\n  \"type\": \"one\",\n  \"payload\": [1, 2]\n}")
 			write(t, ctx, conn, `{"type":"$ping"}`)
@@ -94,7 +94,7 @@ func TestPrintsUntilStopped(t *testing.T) {
 		},
 		func(t *testing.T, ctx context.Context, conn *websocket.Conn) {
 			write(t, ctx, conn, hello)
-			expect(t, ctx, conn, `{"action":"subscribe","ref":1,"topic":"a:b"}`)
+			expect(t, ctx, conn, `{"action":"subscribe","topic":"a:b","ref":1}`)
 			write(t, ctx, conn, `{"type":"two"}`)
 			write(t, ctx, conn, `{"type":"$closing","reason":"user_limit","reconnectAfter":2}`)
 			_ = conn.Close(4504, "too many")
@@ -162,7 +162,7 @@ func TestStops(t *testing.T) {
 		{"refused with a status", script{}, "got 403: no more"},
 		{"subscription refused", script{func(t *testing.T, ctx context.Context, conn *websocket.Conn) {
 			write(t, ctx, conn, hello)
-			expect(t, ctx, conn, `{"action":"subscribe","ref":1,"topic":"t"}`)
+			expect(t, ctx, conn, `{"action":"subscribe","topic":"t","ref":1}`)
 			write(t, ctx, conn, `{"type":"$reply","ref":1,"ok":false,"error":{"code":"forbidden","message":"you may not"}}`)
 			_, _, _ = conn.Read(ctx)
 		}}, "tail: subscribe: forbidden: you may not"},

@@ -8,40 +8,8 @@ import (
 	"boundary-app.org/realtime/internal/strictjson"
 )
 
-var (
-	// ErrNotText says that a JSON value is not a string.
-	ErrNotText = strictjson.ErrNotText
-	// ErrSurrogate says that a JSON string has an escape that is no character.
-	ErrSurrogate = strictjson.ErrSurrogate
-)
-
-// CheckStrict returns nil when data is one JSON value in valid UTF-8 in which no
-// object names a member twice. The grammar is that of encoding/json; UTF-8 is
-// checked on the bytes because encoding/json repairs it silently.
-func CheckStrict(data []byte) error { return strictjson.Check(data) }
-
-// Text returns the characters of a JSON string. An escape that is half of a pair of
-// surrogates is refused with ErrSurrogate: encoding/json reads each as U+FFFD, so
-// that different names would become the same (RFC 8259, section 8.2). Anything but
-// a string is ErrNotText. Raw is valid UTF-8, as CheckStrict says of the text that
-// it was cut from.
-func Text(raw []byte) (string, error) { return strictjson.Text(raw) }
-
 // checkValue accepts a strict JSON value that may travel in a message.
-func checkValue(data []byte) error {
-	r := strictjson.NewReader(data)
-	r.Value()
-	lone := r.LoneSurrogate()
-	if err := r.End(); err != nil {
-		return err
-	}
-	if lone {
-		return loneSurrogate()
-	}
-	return nil
-}
-
-func loneSurrogate() error { return fmt.Errorf("a string or a name in it %w", ErrSurrogate) }
+func checkValue(data []byte) error { return strictjson.NewReader(data).EndPaired() }
 
 // head is what the service reads of a message.
 type head struct {
@@ -70,14 +38,7 @@ func readHead(data []byte) (h head, err error) {
 			h.reserved, h.hasReserved = name, true
 		}
 	}
-	lone := r.LoneSurrogate()
-	if err := r.End(); err != nil {
-		return h, err
-	}
-	if lone {
-		return h, loneSurrogate()
-	}
-	return h, nil
+	return h, r.EndPaired()
 }
 
 // header reads a message's type and timestamp and refuses reserved names.
@@ -91,7 +52,7 @@ func header(data []byte) (Message, error) {
 	}
 	m := Message{stamped: h.timestamp != nil, Timestamp: parseTime(h.timestamp)}
 	if h.kind != nil {
-		if m.Type, err = Text(h.kind); err != nil {
+		if m.Type, err = strictjson.Unquote(h.kind); err != nil {
 			return Message{}, fmt.Errorf("%w: \"type\" %w", ErrInvalidMessage, err)
 		}
 	}
@@ -100,7 +61,7 @@ func header(data []byte) (Message, error) {
 
 // parseTime is lenient: a sender's timestamp is kept whatever its form.
 func parseTime(raw []byte) time.Time {
-	text, err := Text(raw)
+	text, err := strictjson.Unquote(raw)
 	if err != nil {
 		return time.Time{}
 	}
@@ -118,7 +79,7 @@ func Delivered(data []byte) (Message, error) {
 		return Message{}, fmt.Errorf("wire: read a delivered message: %w", err)
 	}
 	m := Message{json: data, stamped: true, Timestamp: parseTime(h.timestamp)}
-	if m.Type, err = Text(h.kind); err != nil {
+	if m.Type, err = strictjson.Unquote(h.kind); err != nil {
 		return Message{}, fmt.Errorf("wire: read the type of a delivered message: %w", err)
 	}
 	return m, nil

@@ -8,24 +8,24 @@ import (
 
 const replacement = utf8.RuneError // U+FFFD
 
-// Text returns the characters of a JSON string. An escape that is half of a pair
-// of surrogates is refused with ErrSurrogate: encoding/json reads each as U+FFFD,
-// so that different names would become the same (RFC 8259, section 8.2). Anything
-// else that is not one JSON string is ErrNotText. Raw is valid UTF-8, as a text is
-// that End returned no error for.
-func Text(raw []byte) (string, error) {
+// Unquote returns the characters of a JSON string. It refuses an unpaired UTF-16
+// surrogate escape with ErrSurrogate: encoding/json reads each as U+FFFD, so that
+// different names would become the same (RFC 8259, section 8.2). The error for any
+// other value is ErrNotString. Raw must be valid UTF-8, as a value is that a Reader
+// returned before an End without error.
+func Unquote(raw []byte) (string, error) {
 	last := len(raw) - 1
 	if last < 1 || raw[0] != '"' {
-		return "", ErrNotText
+		return "", ErrNotString
 	}
 	if plain(raw, 1) == last && raw[last] == '"' {
 		return string(raw[1:last]), nil
 	}
 	r := Reader{data: raw}
 	if end := r.str(0); end != len(raw) {
-		return "", ErrNotText
+		return "", ErrNotString
 	}
-	if r.lone {
+	if r.unpaired {
 		return "", ErrSurrogate
 	}
 	text := appendUnescaped(make([]byte, 0, last), raw[1:last])
@@ -33,7 +33,7 @@ func Text(raw []byte) (string, error) {
 }
 
 // appendUnescaped appends the characters of a valid JSON string, given without
-// its quotes; half of a pair of surrogates becomes U+FFFD.
+// its quotes; an unpaired surrogate escape becomes U+FFFD.
 func appendUnescaped(to, content []byte) []byte {
 	for {
 		i := bytes.IndexByte(content, '\\')
