@@ -23,8 +23,8 @@ type Limits struct {
 	Topics int
 	// MessageRate is how many messages and pings a second a client may send in
 	// the long run, MessageBurst how many at once; beyond, it is closed with
-	// 4013. A message counts as one for every 2 KiB that it has begun, as inflated,
-	// or for every 64 bytes of its compressed form, where that is more.
+	// 4013. A message counts as one for every 512 bytes that it has begun, as inflated,
+	// or for every 32 bytes of its compressed form, where that is more.
 	// Defaults: 1,000 and 2,000; a negative rate: any number.
 	MessageRate  float64
 	MessageBurst int

@@ -7,8 +7,8 @@ import (
 
 // How many bytes of a message count as one message of the rate.
 const (
-	chargedSize     = 2 << 10 // of its text, or of what it inflates to
-	chargedDeflated = 64      // of its compressed form: blocks that are made to be costly take 0.2 us a byte
+	chargedSize     = 512 // of its text, or of what it inflates to
+	chargedDeflated = 32  // of its compressed form: blocks that are made to be costly take 0.2 us a byte
 )
 
 // cost returns as how many messages of the rate a message of a size counts: as

@@ -7,10 +7,10 @@ import (
 	"boundary-app.org/realtime/internal/socket"
 )
 
-// A message counts as one for every 2 KiB that it has begun, as it is inflated.
+// A message counts as one for every 512 bytes that it has begun, as it is inflated.
 func TestCost(t *testing.T) {
 	t.Parallel()
-	for size, want := range map[int]int{0: 1, 1: 1, 2048: 1, 2049: 2, 4096: 2, 4097: 3, 64 << 10: 32} {
+	for size, want := range map[int]int{0: 1, 1: 1, 512: 1, 513: 2, 1024: 2, 1025: 3, 64 << 10: 128} {
 		if got := cost(size); got != want {
 			t.Errorf("%d bytes count as %d messages, want %d", size, got, want)
 		}
@@ -21,16 +21,16 @@ func TestCost(t *testing.T) {
 // only when time has paid for it.
 func TestRateCountsBytes(t *testing.T) {
 	t.Parallel()
-	text := strings.Repeat("x", 20<<10) // counts as 10
+	text := strings.Repeat("x", 20<<10) // counts as 40
 	for name, frame := range map[string][]byte{"plain": fromClient(socket.OpText, text), "compressed": compressed(text)} {
 		for way, connect := range ways {
 			t.Run(name+", "+way, func(t *testing.T) {
 				t.Parallel()
-				e := newEngine(t, func(c *Config) { c.Rate, c.Burst = 1e-6, 15 })
+				e := newEngine(t, func(c *Config) { c.Rate, c.Burst = 1e-6, 60 })
 				k, client := collect(t, e, connect, nil)
 				close(k.gate)
 				k.Open(nil)
-				for i, left := range []float32{5, -5} {
+				for i, left := range []float32{20, -20} {
 					if _, err := client.Write(frame); err != nil {
 						t.Fatal(err)
 					}
@@ -83,7 +83,7 @@ func TestRateSetLater(t *testing.T) {
 	do(k.shard, func() { k.credit = 1 })
 	_, _ = client.Write(compressed(strings.Repeat("x", 20<<10)))
 	within(t, "the inflated size is charged", func() (charged bool) {
-		do(k.shard, func() { charged = k.credit == 1-10 })
+		do(k.shard, func() { charged = k.credit == 1-40 })
 		return charged
 	})
 }
@@ -92,7 +92,7 @@ func TestRateSetLater(t *testing.T) {
 // to may be nothing.
 func TestCostOfCompressedForm(t *testing.T) {
 	t.Parallel()
-	for size, want := range map[int]int{0: 1, 64: 1, 65: 2, 2001: 32, 65 << 10: 1040} {
+	for size, want := range map[int]int{0: 1, 32: 1, 33: 2, 2001: 63, 65 << 10: 2080} {
 		ev := socket.Event{Kind: socket.Message, Deflated: true, Data: make([]byte, size)}
 		if got := costOf(ev); got != want {
 			t.Errorf("%d compressed bytes count as %d messages, want %d", size, got, want)

@@ -72,7 +72,7 @@ var settings = []setting{
 	{"message_size", "64KiB", "Longest message, from clients and to them", func(c *Config) value { return size{&c.Limits.MessageSize} }},
 	{"backlog", "1MiB", "What may wait for a client that does not read, before it is closed with 4008", func(c *Config) value { return size{&c.Limits.Backlog} }},
 	{"topics_per_connection", "128", "Topics that a connection may be subscribed to", func(c *Config) value { return number{&c.Limits.Topics} }},
-	{"message_rate", "1000", "Messages a second that a client may send in the long run, each counted as one for every 2 KiB begun; 0: any number", func(c *Config) value { return rate{&c.Limits.MessageRate} }},
+	{"message_rate", "1000", "Messages a second that a client may send in the long run, each counted as one for every 512 bytes begun; 0: any number", func(c *Config) value { return rate{&c.Limits.MessageRate} }},
 	{"message_burst", "2000", "Messages that a client may send at once", func(c *Config) value { return number{&c.Limits.MessageBurst} }},
 	{"slow_topics", "", "What to do with messages of a topic when a client does not keep up, as topic=policy: disconnect (the default), drop-oldest or latest-only; a topic may end in *", func(c *Config) value { return policies{&c.SlowTopics} }},
 	{"connections", "0", "Connections that this node takes; 0: any number", func(c *Config) value { return count{&c.Limits.Connections} }},
