@@ -21,10 +21,11 @@ type Limits struct {
 	// Topics is how many topics a connection may be subscribed to. A client that
 	// goes on asking for more is closed with 4505. Default: 128.
 	Topics int
-	// MessageRate is how many messages and pings a second a client may send in
+	// MessageRate is how many messages, pings and pongs a second a client may send in
 	// the long run, MessageBurst how many at once; beyond, it is closed with
 	// 4013. A message counts as one for every 512 bytes that it has begun, as inflated,
-	// or for every 32 bytes of its compressed form, where that is more.
+	// or for every 32 bytes of its compressed form, where that is more; 16 fragments
+	// before the last of a message count as one.
 	// Defaults: 1,000 and 2,000; a negative rate: any number.
 	MessageRate  float64
 	MessageBurst int

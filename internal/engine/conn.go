@@ -87,7 +87,8 @@ const (
 
 // What the loop remembers of a connection besides its state.
 const (
-	flagPinged    = 1 << iota // waits for a pong
+	flagPinged    = 1 << iota // waits for a pong, or any other frame
+	flagOwesPong              // has been pinged, and no pong has come since
 	flagPaused                // not read, until the handler has caught up
 	flagDirty                 // in the shard's list of connections to flush
 	flagArmed                 // waits for the socket to become writable

@@ -37,7 +37,7 @@ type Config struct {
 
 // Limits can be changed while the engine runs.
 type Limits struct {
-	Rate  float64 // messages and pings a second from one connection; 0: any number
+	Rate  float64 // messages, pings and pongs a second from one connection; 0: any number
 	Burst int
 	Caps  Caps // optional
 }

@@ -35,17 +35,17 @@ func (s *shard) feed(c *Conn, data []byte, of owner) {
 			return
 		}
 		ev, rest, err := c.in.Next(&s.engine.reader, deflate, data)
-		if ev.Progress {
+		if ev.Progress() {
 			s.heard(c)
 		}
 		if err != nil {
 			s.violated(c, err)
 			return
 		}
+		s.handle(c, ev)
 		if ev.Kind == socket.None {
 			return
 		}
-		s.handle(c, ev)
 		data = rest
 	}
 }
@@ -64,18 +64,21 @@ func (s *shard) heard(c *Conn) {
 }
 
 func (s *shard) handle(c *Conn, ev socket.Event) {
+	if ev.Kind == socket.Close {
+		s.transition(c, onPeerClose, cause{ending{ev.Code, string(ev.Data)}, true})
+		return
+	}
+	if !c.state.receives() || !s.mayReceive(c, c.costOf(ev)) {
+		return
+	}
 	switch ev.Kind {
 	case socket.Message:
-		if c.state.receives() && s.mayReceive(c, costOf(ev)) {
-			s.receive(c, ev)
-		}
+		s.receive(c, ev)
 	case socket.Ping:
-		if c.state.receives() && s.mayReceive(c, 1) {
-			s.settle(c)
-			s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
-		}
-	case socket.Close:
-		s.transition(c, onPeerClose, cause{ending{ev.Code, string(ev.Data)}, true})
+		s.settle(c)
+		s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
+	case socket.Pong:
+		c.flags &^= flagOwesPong
 	}
 }
 

@@ -5,10 +5,11 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// How many bytes of a message count as one message of the rate.
+// What counts as one message of the rate.
 const (
-	chargedSize     = 512 // of its text, or of what it inflates to
-	chargedDeflated = 32  // of its compressed form: blocks that are made to be costly take 0.2 us a byte
+	chargedSize      = 512 // bytes of a message, of what it inflates to
+	chargedDeflated  = 32  // bytes of a message's compressed form: blocks that are made to be costly take 0.2 us a byte
+	chargedFragments = 16  // frames of a message that goes on
 )
 
 // cost returns as how many messages of the rate a message of a size counts: as
@@ -22,20 +23,25 @@ func costDeflated(size int) int { return begun(size, chargedDeflated) }
 // begun returns how many units a size has begun, one at least.
 func begun(size, unit int) int { return max(1, (size+unit-1)/unit) }
 
-// costOf returns what is charged for a message when it is read.
-func costOf(ev socket.Event) int {
-	if ev.Deflated {
-		return costDeflated(len(ev.Data))
+// costOf returns what is charged for what was read. A pong that the connection owes
+// is free: a client has to send it (RFC 6455 section 5.5.2), whatever it has sent before.
+func (c *Conn) costOf(ev socket.Event) float32 {
+	fragments := float32(ev.Fragments) / chargedFragments
+	switch {
+	case ev.Kind == socket.None, ev.Kind == socket.Pong && c.flags&flagOwesPong != 0:
+		return fragments
+	case ev.Deflated:
+		return fragments + float32(costDeflated(len(ev.Data)))
 	}
-	return cost(len(ev.Data))
+	return fragments + float32(cost(len(ev.Data)))
 }
 
 // mayReceive takes a cost from the connection's allowance, which refills with
 // time. Any allowance left pays for a message of any size: what is missing is a
 // debt, and the next message finds no allowance until time has paid it.
-func (s *shard) mayReceive(c *Conn, cost int) bool {
+func (s *shard) mayReceive(c *Conn, cost float32) bool {
 	limits := s.engine.limits.Load()
-	if limits.Rate <= 0 {
+	if limits.Rate <= 0 || cost == 0 {
 		return true
 	}
 	now := s.tick()
@@ -46,7 +52,7 @@ func (s *shard) mayReceive(c *Conn, cost int) bool {
 		s.abort(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
 		return false
 	}
-	c.credit -= float32(cost)
+	c.credit -= cost
 	return true
 }
 

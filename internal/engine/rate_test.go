@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"boundary-app.org/realtime/internal/socket"
 )
@@ -92,10 +95,84 @@ func TestRateSetLater(t *testing.T) {
 // to may be nothing.
 func TestCostOfCompressedForm(t *testing.T) {
 	t.Parallel()
-	for size, want := range map[int]int{0: 1, 32: 1, 33: 2, 2001: 63, 65 << 10: 2080} {
+	for size, want := range map[int]float32{0: 1, 32: 1, 33: 2, 2001: 63, 65 << 10: 2080} {
 		ev := socket.Event{Kind: socket.Message, Deflated: true, Data: make([]byte, size)}
-		if got := costOf(ev); got != want {
-			t.Errorf("%d compressed bytes count as %d messages, want %d", size, got, want)
+		if got := new(Conn).costOf(ev); got != want {
+			t.Errorf("%d compressed bytes count as %v messages, want %v", size, got, want)
 		}
+	}
+}
+
+// Every frame is charged: pings and pongs as messages, and sixteen fragments as one.
+func TestRateCountsFrames(t *testing.T) {
+	t.Parallel()
+	begin, next := fromClient(socket.OpText, ""), fromClient(socket.OpText, "")
+	begin[0], next[0] = begin[0]&0x7f, 0
+	for name, f := range map[string]struct {
+		frame []byte
+		count int // that the rate allows
+	}{
+		"pings": {fromClient(socket.OpPing, "p"), 50}, "pongs": {fromClient(socket.OpPong, "p"), 50}, "empty fragments": {next, 50*16 - 1},
+	} {
+		for way, connect := range ways {
+			t.Run(name+", "+way, func(t *testing.T) {
+				t.Parallel()
+				e := newEngine(t, func(c *Config) { c.Rate, c.Burst = 1e-6, 50 })
+				k, client := collect(t, e, connect, nil)
+				close(k.gate)
+				k.Open(nil)
+				go func() { _, _ = io.Copy(io.Discard, client) }()
+				sent := bytes.Repeat(f.frame, f.count)
+				if name == "empty fragments" {
+					sent = append(bytes.Clone(begin), sent...)
+				}
+				_, _ = client.Write(sent)
+				within(t, "all is charged", func() (charged bool) {
+					do(k.shard, func() { charged = k.credit < 1 })
+					return charged
+				})
+				if k.Ended() {
+					t.Fatal("closed within the rate")
+				}
+				_, _ = client.Write(f.frame)
+				if end := <-k.ended; end.code != 4013 {
+					t.Errorf("closed with %d, want 4013", end.code)
+				}
+			})
+		}
+	}
+}
+
+// A client that has nothing left of its rate may answer a ping, once.
+func TestOwedPongIsFree(t *testing.T) {
+	t.Parallel()
+	for way, connect := range ways {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			e := newEngine(t, func(c *Config) { c.Rate, c.Burst, c.PongTimeout = 1e-6, 1, time.Minute })
+			k, client := collect(t, e, connect, nil)
+			close(k.gate)
+			k.Open(nil)
+			do(k.shard, func() {
+				k.due = k.shard.in(0)
+				k.shard.ping(&k.Conn, k.due)
+			})
+			ping := make([]byte, 2)
+			if _, err := io.ReadFull(client, ping); err != nil || ping[0] != 0x89 {
+				t.Fatalf("got %x, %v; want a ping", ping, err)
+			}
+			_, _ = client.Write(append(fromClient(socket.OpText, "all that it may send"), fromClient(socket.OpPong, "")...))
+			within(t, "the pong is read", func() (read bool) {
+				do(k.shard, func() { read = k.flags&flagOwesPong == 0 })
+				return read
+			})
+			if k.Ended() {
+				t.Fatal("closed for the pong that it owed")
+			}
+			_, _ = client.Write(fromClient(socket.OpPong, ""))
+			if end := <-k.ended; end.code != 4013 {
+				t.Errorf("closed with %d, want 4013", end.code)
+			}
+		})
 	}
 }

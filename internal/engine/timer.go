@@ -106,7 +106,7 @@ func (s *shard) ping(c *Conn, now tick) {
 	before := s.ahead(c)
 	s.pushControl(c, frames)
 	if c.state.takesMessages() {
-		c.flags |= flagPinged | flagPingWaits
+		c.flags |= flagPinged | flagOwesPong | flagPingWaits
 		c.due = s.in(cfg.PongTimeout)
 		if before.acked < before.until {
 			s.busy[c] = before

@@ -27,8 +27,7 @@ type partial struct {
 
 // read goes on where the input of the last call ended, up to the next event.
 func (p *partial) read(cfg *Config, deflate bool, in []byte) (ev Event, rest []byte, err error) {
-	progress := false
-	for {
+	for fragments := 0; ; fragments++ {
 		if !p.inFrame {
 			if in, err = p.readHead(cfg, deflate, in); err != nil {
 				return Event{}, nil, err
@@ -40,10 +39,10 @@ func (p *partial) read(cfg *Config, deflate bool, in []byte) (ev Event, rest []b
 			}
 		}
 		if !p.inFrame || p.arrived < p.head.length {
-			return Event{Progress: progress}, in, nil
+			return Event{Fragments: fragments}, in, nil
 		}
-		progress = true
 		if ev, err = p.endFrame(cfg); err != nil || ev.Kind != None {
+			ev.Fragments = fragments
 			return ev, in, err
 		}
 	}
@@ -146,7 +145,7 @@ func (p *partial) endMessage(cfg *Config) (Event, error) {
 	if op == OpText && p.valid < len(p.data) {
 		return Event{}, dataError("text ends inside a rune")
 	}
-	return Event{Kind: Message, Op: op, Data: p.data, Owned: true, Progress: true}, nil
+	return Event{Kind: Message, Op: op, Data: p.data, Owned: true}, nil
 }
 
 // validPrefix returns the length of the whole runes at the start of b, and whether b can be the

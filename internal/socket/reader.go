@@ -65,13 +65,17 @@ type Event struct {
 	Owned bool
 	// Deflated says that Data is a Message's compressed form, see Config.KeepDeflated.
 	Deflated bool
-	// Progress says that at least one frame came to its end in this call; it is always true when
-	// Kind is not None. A deadline against peers that trickle octets moves on this alone.
-	Progress bool
+	// Fragments is how many frames came to their end in this call, before the one that brought
+	// the event: parts of a message that goes on.
+	Fragments int
 	// Code is the status of a Close: one a peer may send, or CloseNoStatus (1005) if it sent none.
 	Code uint16
 	Data []byte
 }
+
+// Progress reports whether at least one frame came to its end. A deadline against peers that trickle
+// octets moves on this alone.
+func (e *Event) Progress() bool { return e.Kind != None || e.Fragments > 0 }
 
 // Reader turns the octets of one connection into events. The zero value is ready for use, just after
 // the handshake. It is one pointer, nil while no frame or message is incomplete, so that an idle
@@ -146,7 +150,7 @@ func readWhole(cfg *Config, deflate bool, in []byte) (ev Event, rest []byte, err
 	case h.op == OpText && !utf8.Valid(payload):
 		err = dataError("text is not UTF-8")
 	default:
-		ev = Event{Kind: Message, Op: h.op, Data: payload, Progress: true}
+		ev = Event{Kind: Message, Op: h.op, Data: payload}
 	}
 	return ev, rest, err
 }
@@ -155,13 +159,13 @@ func readWhole(cfg *Config, deflate bool, in []byte) (ev Event, rest []byte, err
 // caller keeps it as it is.
 func deflatedEvent(cfg *Config, op Opcode, payload []byte) (Event, error) {
 	if cfg.KeepDeflated {
-		return Event{Kind: Message, Op: op, Data: payload, Deflated: true, Progress: true}, nil
+		return Event{Kind: Message, Op: op, Data: payload, Deflated: true}, nil
 	}
 	data, err := Inflate(cfg, op, payload)
 	if err != nil {
 		return Event{}, err
 	}
-	return Event{Kind: Message, Op: op, Data: data, Owned: true, Progress: true}, nil
+	return Event{Kind: Message, Op: op, Data: data, Owned: true}, nil
 }
 
 // Inflate returns the message of which payload is the compressed form: the Data of
@@ -181,9 +185,9 @@ func Inflate(cfg *Config, op Opcode, payload []byte) ([]byte, error) {
 func controlEvent(op Opcode, body []byte) (Event, error) {
 	switch op {
 	case OpPing:
-		return Event{Kind: Ping, Data: body, Progress: true}, nil
+		return Event{Kind: Ping, Data: body}, nil
 	case OpPong:
-		return Event{Kind: Pong, Data: body, Progress: true}, nil
+		return Event{Kind: Pong, Data: body}, nil
 	default:
 		return closeEvent(body)
 	}
@@ -191,7 +195,7 @@ func controlEvent(op Opcode, body []byte) (Event, error) {
 
 func closeEvent(body []byte) (Event, error) {
 	if len(body) == 0 {
-		return Event{Kind: Close, Code: CloseNoStatus, Progress: true}, nil
+		return Event{Kind: Close, Code: CloseNoStatus}, nil
 	}
 	if len(body) == 1 {
 		return Event{}, protocolError("close frame with half a code")
@@ -203,5 +207,5 @@ func closeEvent(body []byte) (Event, error) {
 	if !utf8.Valid(reason) {
 		return Event{}, dataError("close reason is not UTF-8")
 	}
-	return Event{Kind: Close, Code: code, Data: reason, Progress: true}, nil
+	return Event{Kind: Close, Code: code, Data: reason}, nil
 }

@@ -155,30 +155,33 @@ func TestCutFramesAreOwned(t *testing.T) {
 func TestIncompleteAndProgress(t *testing.T) {
 	t.Parallel()
 	type step struct {
-		in                   []byte
-		kind                 EventKind
-		progress, incomplete bool
+		in         []byte
+		kind       EventKind
+		fragments  int
+		incomplete bool
 	}
 	frame, ping := fin(OpContinuation, "end"), fin(OpPing, "p")
 	var r Reader
 	for i, s := range []step{
-		{nil, None, false, false},
-		{part(OpText, "begin"), None, true, true},
-		{part(OpContinuation, ""), None, true, true},
-		{ping[:3], None, false, true},
-		{ping[3:], Ping, true, true},
-		{frame[:1], None, false, true},
-		{frame[1:8], None, false, true},
-		{frame[8:], Message, true, false},
-		{slices.Concat(part(OpText, "a"), frame[:4]), None, true, true},
-		{frame[4:], Message, true, false},
-		{ping[:1], None, false, true},
-		{ping[1:], Ping, true, false},
-		{fin(OpText, "whole"), Message, true, false},
+		{nil, None, 0, false},
+		{part(OpText, "begin"), None, 1, true},
+		{part(OpContinuation, ""), None, 1, true},
+		{ping[:3], None, 0, true},
+		{ping[3:], Ping, 0, true},
+		{frame[:1], None, 0, true},
+		{frame[1:8], None, 0, true},
+		{frame[8:], Message, 0, false},
+		{slices.Concat(part(OpText, "a"), frame[:4]), None, 1, true},
+		{frame[4:], Message, 0, false},
+		{ping[:1], None, 0, true},
+		{ping[1:], Ping, 0, false},
+		{fin(OpText, "whole"), Message, 0, false},
+		{slices.Concat(part(OpText, ""), part(OpContinuation, "x"), ping), Ping, 2, true},
+		{slices.Concat(part(OpContinuation, ""), part(OpContinuation, ""), frame), Message, 2, false},
 	} {
 		ev, _, err := r.Next(&Config{}, false, slices.Clone(s.in))
-		if err != nil || ev.Kind != s.kind || ev.Progress != s.progress || r.Incomplete() != s.incomplete {
-			t.Fatalf("step %d: kind %d progress %v incomplete %v error %v", i, ev.Kind, ev.Progress, r.Incomplete(), err)
+		if err != nil || ev.Kind != s.kind || ev.Fragments != s.fragments || ev.Progress() != (s.kind != None || s.fragments > 0) || r.Incomplete() != s.incomplete {
+			t.Fatalf("step %d: kind %d fragments %d progress %v incomplete %v error %v", i, ev.Kind, ev.Fragments, ev.Progress(), r.Incomplete(), err)
 		}
 	}
 }
