@@ -184,6 +184,7 @@ func (e *Engine) prepare(c *Conn, spec Spec) {
 	c.handler = spec.Handler
 	c.id = e.ids.next()
 	c.created = e.tickAt(time.Now())
+	c.credited = c.created
 	c.expires = e.deadline(c, spec.Expires)
 	c.fd = -1
 	c.credit = float32(e.limits.Load().Burst)

@@ -44,16 +44,27 @@ func (s *shard) mayReceive(c *Conn, cost float32) bool {
 	if limits.Rate <= 0 || cost == 0 {
 		return true
 	}
-	now := s.tick()
-	earned := float32(limits.Rate * float64(now-c.credited) * tickLength.Seconds())
-	c.credit = min(c.credit+earned, float32(limits.Burst))
-	c.credited = now
+	if s.earn(c, limits); c.credit < 1 {
+		s.readClock() // the turn may be a long one
+		s.earn(c, limits)
+	}
 	if c.credit < 1 {
 		s.abort(c, uint16(wire.CloseTooManyRequests), "too many messages; slow down and reconnect")
 		return false
 	}
 	c.credit -= cost
 	return true
+}
+
+// earn adds what a connection has earned since it was last credited, up to the
+// burst. After a gap it may have as much more as it earned in the gap: what it
+// sent meanwhile comes at once.
+func (s *shard) earn(c *Conn, limits *Limits) {
+	now := s.tick()
+	perTick := limits.Rate * tickLength.Seconds()
+	most := float64(limits.Burst) + perTick*float64(s.gap.grace(now))
+	c.credit = float32(min(float64(c.credit)+perTick*float64(now-c.credited), most))
+	c.credited = now
 }
 
 // charge takes from a connection's allowance what a message has turned out to

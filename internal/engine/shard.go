@@ -42,6 +42,7 @@ type shard struct {
 	ends    map[*Conn]cause  // what peers have ended whose handlers are behind
 	rests   map[*Conn][]byte // bytes that were read while the handler was behind
 	now     time.Time
+	gap     gap   // the last
 	serial  int32 // generation of the newest connection
 	stopped bool
 	tally   tally
@@ -203,7 +204,7 @@ func (s *shard) take(spare []task) []task {
 	s.inbox.tasks = spare[:0]
 	s.inbox.mu.Unlock()
 	if len(tasks) > 0 {
-		s.now = time.Now()
+		s.readClock()
 	}
 	for i := range tasks {
 		t := &tasks[i]
@@ -255,14 +256,14 @@ func (s *shard) glance() {
 		s.onEvents(events)
 	default:
 	}
-	s.now = time.Now()
+	s.readClock()
 	if at, ok := s.wheel.next(); ok && !s.tick().before(at) {
 		s.onTimer()
 	}
 }
 
 func (s *shard) onEvents(events []poll.Event) {
-	s.now = time.Now()
+	s.readClock()
 	for _, e := range events {
 		s.onEvent(e)
 	}

@@ -40,18 +40,8 @@ func (s *shard) tick() tick { return s.engine.tickAt(s.now) }
 // in returns the tick after d. It is never 0, which stands for never.
 func (s *shard) in(d time.Duration) tick { return max(s.tick()+ticks(d), 1) }
 
-// setTimer has the timer fire when the wheel next has something to do.
-func (s *shard) setTimer(timer *time.Timer) {
-	at, ok := s.wheel.next()
-	if !ok || s.wheel.armed && at == s.wheel.alarm {
-		return
-	}
-	s.wheel.alarm, s.wheel.armed = at, true
-	timer.Reset(time.Until(s.engine.timeOf(at, s.now)))
-}
-
 func (s *shard) onTimer() {
-	s.now = time.Now()
+	s.readClock()
 	s.wheel.armed = false
 	s.wheel.turn(s.tick(), s.look)
 	s.flushDirty()
@@ -114,12 +104,8 @@ func (s *shard) ping(c *Conn, now tick) {
 	}
 }
 
-const (
-	// lateLook is how late the loop may be for a look that proves anything.
-	lateLook = 100 * time.Millisecond
-	// lookAgain is when it looks again after one that proved nothing.
-	lookAgain = time.Second
-)
+// lookAgain is when the loop looks again after a look that proved nothing.
+const lookAgain = time.Second
 
 // awaitPong ends a connection whose pong is due, unless there is a reason to wait.
 // A loop that is late has not read what came meanwhile, as after the process was
