@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every fuzz target of the module for the given time each, or so many inputs
-# as 2000x, one target a processor. An input that fails is written below
+# as 2000x, one target per processor. An input that fails is written below
 # the package's testdata/fuzz: it belongs into the commit that mends it. What the
 # fuzzer finds worth keeping stays in Go's build cache, for the next run.
 set -eu
