@@ -45,8 +45,7 @@ func (s *Service) sendToEach(ctx context.Context, to []Address, m Message, now t
 		if err != nil {
 			return receipts, fmt.Errorf("to[%d]: %w", i, err)
 		}
-		s.metrics.MessagesOut.WithLabelValues(a.route.String()).Inc()
-		s.metrics.PublishSeconds.Observe(time.Since(start).Seconds())
+		s.countSend(a, start)
 		receipts = append(receipts, receipt)
 	}
 	return receipts, nil

@@ -38,6 +38,8 @@ type Service struct {
 	node    bus.Node
 	life    *lifecycle
 
+	published [bus.Topic + 1]prometheus.Counter // messages, by route; found once
+
 	limits    atomic.Pointer[Limits]
 	listeners listeners
 	pending   pendingLimiter
@@ -56,6 +58,9 @@ func New(opts Options) (*Service, error) {
 	s := &Service{opts: opts, log: opts.Log, life: newLifecycle()}
 	s.peers = loglimit.NewKinds(opts.Log)
 	s.metrics = metrics.New(s.TopicCount, s.SubscriptionCount, s.revocationCount)
+	for route := bus.Everyone; route <= bus.Topic; route++ {
+		s.published[route] = s.metrics.MessagesOut.WithLabelValues(route.String())
+	}
 	s.limits.Store(&opts.Limits)
 	id := bus.NewNodeID()
 	s.engine = engine.New(opts.engine(s.metrics, id, interest{s}))
@@ -81,9 +86,14 @@ func (s *Service) Send(ctx context.Context, to Address, m Message) (Receipt, err
 		s.metrics.PublishFailures.WithLabelValues(failure(err)).Inc()
 		return Receipt{}, fmt.Errorf("realtime: send to %s: %w", to.route, err)
 	}
-	s.metrics.MessagesOut.WithLabelValues(to.route.String()).Inc()
-	s.metrics.PublishSeconds.Observe(time.Since(start).Seconds())
+	s.countSend(to, start)
 	return receipt, nil
+}
+
+// countSend counts a message that was published.
+func (s *Service) countSend(to Address, start time.Time) {
+	s.published[to.route].Inc()
+	s.metrics.PublishSeconds.Observe(time.Since(start).Seconds())
 }
 
 func (s *Service) send(ctx context.Context, to Address, m Message, now time.Time) (Receipt, error) {
