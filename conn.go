@@ -2,14 +2,12 @@ package realtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"boundary-app.org/realtime/internal/engine"
-	"boundary-app.org/realtime/internal/session"
 	"boundary-app.org/realtime/internal/socket"
 	"boundary-app.org/realtime/wire"
 )
@@ -145,79 +143,4 @@ func (c *Conn) receive(ctx context.Context, text bool, data []byte) error {
 		return fmt.Errorf("realtime: receive: %w", err)
 	}
 	return nil
-}
-
-// clientHandler is what a Conn does for the engine; it keeps those methods out
-// of Conn's own.
-type clientHandler Conn
-
-// Receive takes a client's message.
-func (h *clientHandler) Receive(text bool, data []byte) {
-	c := (*Conn)(h)
-	read := session.Read
-	if !text {
-		read = session.ReadBinary
-	}
-	_, take := c.endpoint.takes(text)
-	step := read(data, take != nil)
-	switch step.Kind {
-	case session.Application:
-		c.endpoint.onMessage(c, text, data)
-	case session.Answer:
-		c.reply(step.Reply)
-	case session.Execute:
-		reply := c.execute(step.Command)
-		reply.Ref = step.Ref
-		c.reply(reply)
-	}
-}
-
-// execute carries out a client's command.
-func (c *Conn) execute(command wire.Command) wire.Reply {
-	switch command := command.(type) {
-	case wire.Subscribe:
-		return session.Subscribed(command, c.subscribeSelf(command.Topic))
-	case wire.Unsubscribe:
-		c.core.Unsubscribe(command.Topic)
-		return wire.Reply{Topic: command.Topic}
-	case wire.Refresh:
-		return session.Refreshed(c.refresh(command.Token))
-	}
-	return session.Failed(fmt.Errorf("realtime: no way to execute a %T", command))
-}
-
-// reply answers a command.
-func (c *Conn) reply(r wire.Reply) {
-	if c.core.Send(r.Encode()) && r.Err != nil {
-		c.endpoint.service.metrics.CommandErrors.WithLabelValues(r.Err.Code).Inc()
-	}
-}
-
-// Closed is the end.
-func (h *clientHandler) Closed(code uint16, reason string) {
-	c := (*Conn)(h)
-	c.endpoint.onClose(c, CloseCode(code), reason)
-}
-
-// topicPatience is how many subscriptions over the limit a client is told about
-// before it is closed.
-const topicPatience = 128
-
-// subscribeSelf subscribes at the client's own wish.
-func (c *Conn) subscribeSelf(topic string) error {
-	if err := c.endpoint.authorize(c, topic); err != nil {
-		return err
-	}
-	_, err := c.core.SubscribeSelf(topic, c.endpoint.service.Limits().Topics)
-	if errors.Is(err, ErrTopicLimit) {
-		if c.core.Refused() > topicPatience {
-			c.Close(CloseTopicLimit, "the topic limit was reached and reached again")
-		}
-		return &wire.CommandError{
-			Code:    wire.CodeTopicLimit,
-			Message: fmt.Sprintf("at most %d topics a connection; unsubscribe from one first", c.endpoint.service.Limits().Topics),
-		}
-	}
-	c.endpoint.service.known()
-	return err
 }
