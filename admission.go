@@ -3,13 +3,11 @@ package realtime
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
-	"boundary-app.org/realtime/auth"
 	"boundary-app.org/realtime/internal/engine"
 	"boundary-app.org/realtime/wire"
 )
@@ -53,9 +51,18 @@ func (e *endpoint) checkLimits(a *attempt) *refusal {
 func (e *endpoint) admitToken(ctx context.Context, a *attempt, token string) *refusal {
 	id, err := e.verify(ctx, token)
 	if err != nil {
-		return e.tokenRefusal(err)
+		return e.refuseToken(err)
 	}
 	return e.admitIdentity(a, id)
+}
+
+// refuseToken returns the refusal of a token, and logs what is the operator's fault.
+func (e *endpoint) refuseToken(err error) *refusal {
+	refused := tokenRefusal(err, e.opts.Require)
+	if refused.reason == reasonInternal {
+		e.service.peers.Of(kindVerifier).Error("a token could not be verified", "error", err)
+	}
+	return refused
 }
 
 // admitIdentity gives a an identity, if it may connect.
@@ -63,9 +70,9 @@ func (e *endpoint) admitIdentity(a *attempt, id *Identity) *refusal {
 	err := e.checkIdentity(id)
 	switch {
 	case errors.Is(err, ErrInvalidTarget):
-		return e.tokenRefusal(err) // the user id is not fit for a log
+		return e.refuseToken(err) // the user id is not fit for a log
 	case err != nil:
-		return e.tokenRefusal(err).of(id)
+		return e.refuseToken(err).of(id)
 	}
 	if err := e.service.engine.CheckLimits("", id.UserID); err != nil {
 		return limitRefusal(err).of(id)
@@ -115,79 +122,25 @@ func (c *Conn) closeIfRevoked(id *Identity) bool {
 	return true
 }
 
-// credential finds the token. It reports that the token follows, as the first
-// message, when the request has none and need not have one. Typed says that the
-// client speaks the subprotocol.
-func (e *endpoint) credential(r *http.Request, typed bool) (token string, follows bool, refused *refusal) {
-	if e.service.life.draining.Load() {
-		return "", false, drainRefusal(true)
+// refuseOpened closes a connection that OnOpen has refused with err, and reports the
+// refusal: what its client has sent is not handed to the application any more. Of a
+// transport's connection the caller of Connect gets the error, and the log nothing.
+func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
+	s := c.endpoint.service
+	refused := refusedBy(err)
+	code := refused.Code
+	if !code.Valid() {
+		s.peers.Of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
+			"connection", c.ID(), "code", int(code))
+		code = CloseInternalError
 	}
-	token, present, err := auth.FromRequest(r, e.opts.TokenParam, e.opts.TokenSources...)
-	switch {
-	case err != nil:
-		refused := refuse(badRequest, string(auth.ReasonOf(err)), err.Error())
-		if errors.Is(err, auth.ErrTwoCredentials) {
-			refused.because("more than one credential; where a proxy adds one of its own, list the places that count in token_sources (TokenSources)")
-		}
-		return "", false, refused
-	case !present && e.counts(TokenInSubprotocol) && offersTokenAlone(r):
-		return "", false, refuse(badRequest, "missing", tokenAlone)
-	case !present && !e.opts.TokenInMessage:
-		return "", false, e.missingToken(typed)
+	if transport {
+		s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()
+	} else {
+		s.report(a, refuse(outcome{code: code}, reasonApplication, refused.Reason).because(err.Error()).of(a.identity),
+			slog.Int("code", int(code)))
 	}
-	return token, !present, nil
-}
-
-const tokenAlone = "a token was offered without the subprotocol that it goes with; offer both: boundary.realtime.v1, bearer.<token>"
-
-// offersTokenAlone reports whether a request has a token among its subprotocols
-// and not boundary.realtime.v1, without which that place does not count. Its client
-// would give up on an upgrade, since none of its subprotocols was answered.
-func offersTokenAlone(r *http.Request) bool {
-	found := false
-	for _, value := range r.Header["Sec-Websocket-Protocol"] {
-		for entry := range strings.SplitSeq(value, ",") {
-			entry = strings.Trim(entry, " \t")
-			if entry == wire.Subprotocol {
-				return false
-			}
-			found = found || strings.HasPrefix(entry, wire.BearerPrefix)
-		}
-	}
-	return found
-}
-
-// counts reports whether a token may stand in a place.
-func (e *endpoint) counts(source TokenSource) bool {
-	return len(e.opts.TokenSources) == 0 || slices.Contains(e.opts.TokenSources, source)
-}
-
-// missingToken says where a token belongs. Plain clients know the text for the
-// query as it is; others, and the log, learn the other places too.
-func (e *endpoint) missingToken(typed bool) *refusal {
-	text, places := "Missing token: send the header Authorization: Bearer <token>", ""
-	switch {
-	case e.counts(TokenInQuery):
-		text, places = "Missing "+e.opts.TokenParam+" query parameter", e.otherPlaces()
-	case e.counts(TokenInSubprotocol):
-		text = "Missing token: offer the subprotocols boundary.realtime.v1, bearer.<token>"
-	}
-	told := text
-	if typed {
-		told += places
-	}
-	return refuse(badRequest, "missing", told).because(text + places)
-}
-
-// otherPlaces names the places of a token beside the query.
-func (e *endpoint) otherPlaces() (text string) {
-	if e.counts(TokenInHeader) {
-		text += ", or header Authorization: Bearer <token>"
-	}
-	if e.counts(TokenInSubprotocol) {
-		text += ", or subprotocol bearer.<token>"
-	}
-	return text
+	c.core.CloseNow(uint16(code), refused.Reason)
 }
 
 // verify turns a token into an identity. The texts of an error never hold the token.

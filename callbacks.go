@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 
 	"boundary-app.org/realtime/internal/origin"
@@ -153,28 +152,4 @@ func (e *RefusedError) Error() string {
 func refusedBy(err error) *RefusedError {
 	refused, _ := errors.AsType[*RefusedError](err)
 	return refused
-}
-
-// reasonApplication is the reason of the refusals that OnOpen decides.
-const reasonApplication = "application"
-
-// refuseOpened closes a connection that OnOpen has refused with err, and reports the
-// refusal: what its client has sent is not handed to the application any more. Of a
-// transport's connection the caller of Connect gets the error, and the log nothing.
-func (c *Conn) refuseOpened(a attempt, err error, transport bool) {
-	s := c.endpoint.service
-	refused := refusedBy(err)
-	code := refused.Code
-	if !code.Valid() {
-		s.peers.Of(kindOpen).Error("OnOpen refused a connection with a code that must not be sent; use 4000-4999",
-			"connection", c.ID(), "code", int(code))
-		code = CloseInternalError
-	}
-	if transport {
-		s.metrics.Refusals.WithLabelValues(reasonApplication).Inc()
-	} else {
-		s.report(a, refuse(outcome{code: code}, reasonApplication, refused.Reason).because(err.Error()).of(a.identity),
-			slog.Int("code", int(code)))
-	}
-	c.core.CloseNow(uint16(code), refused.Reason)
 }

@@ -144,7 +144,7 @@ func (c *Conn) refresh(token string) (expires time.Time, ended []string, err err
 // refreshRefused says to the client why its token is refused, as far as it
 // concerns it.
 func (e *endpoint) refreshRefused(err error) error {
-	why := e.tokenRefusal(err)
+	why := e.refuseToken(err)
 	e.service.peers.Of(kindRefresh).Debug("a refresh was refused", "reason", why.reason, "detail", why.detail)
 	code := wire.CodeUnauthorized
 	switch {

@@ -52,7 +52,7 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, u upgrade)
 func (c *pendingConn) accept(values context.Context, input []byte, release func()) {
 	e := c.endpoint
 	defer release()
-	why := refuse(internalError, "internal", "internal error") // when the Verifier ends its goroutine
+	why := refuse(internalError, reasonInternal, "internal error") // when the Verifier ends its goroutine
 	defer func() {
 		if why != nil {
 			e.reject(c.Conn, c.attempt, nil, why)
@@ -217,12 +217,6 @@ type pendingLimiter struct {
 	all  int            // guarded by mu
 	from map[string]int // guarded by mu; without zeros
 }
-
-// Errors of add. Clients are told their texts.
-var (
-	errPendingFull        = errors.New("too many clients have yet to send their token; try again")
-	errPendingAddressFull = errors.New("too many clients from this address have yet to send their token; try again")
-)
 
 // add counts one more client of an address.
 func (l *pendingLimiter) add(address string) error {

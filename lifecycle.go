@@ -3,7 +3,6 @@ package realtime
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,9 +236,6 @@ func (s *Service) closePaced(ctx context.Context) error {
 	}
 }
 
-// drainReason is the reason in the close frame of a drain.
-const drainReason = "the server is shutting down; reconnect"
-
 // drainSome closes the first of conns, at most so many, and returns the rest. Those
 // whose clients have left by themselves do not count.
 func drainSome(conns []*Conn, most int) (rest []*Conn) {
@@ -254,9 +250,6 @@ func drainSome(conns []*Conn, most int) (rest []*Conn) {
 	return nil
 }
 
-// drainDelay returns when a client should come back: each after a delay of its own.
-func drainDelay() time.Duration { return max(time.Millisecond, rand.N(time.Second)) }
-
 // drain sends $closing, which tells the client to come back after a delay, and the
 // close frame. It returns false when the connection had ended before.
 func (c *Conn) drain() bool {
@@ -264,14 +257,4 @@ func (c *Conn) drain() bool {
 		return false
 	}
 	return c.core.Close(uint16(drainCode(c.core.TextPing())), drainReason)
-}
-
-// drainCode returns the close code of a drain. Clients without the subprotocol
-// get the code of RFC 6455 that means a restart: some libraries reconnect after
-// it, and take 1001 for a page that the user has left.
-func drainCode(subprotocol bool) CloseCode {
-	if subprotocol {
-		return CloseDrain
-	}
-	return CloseServiceRestart
 }

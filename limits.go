@@ -48,6 +48,9 @@ type Limits struct {
 	RejectNewest bool
 }
 
+// frameCost is what a waiting message costs besides its text, at the most.
+const frameCost = 64
+
 // Limits returns the limits in force, with the defaults filled in.
 func (s *Service) Limits() Limits { return *s.limits.Load() }
 
@@ -131,4 +134,11 @@ func checkNotNegative(options []option) error {
 		}
 	}
 	return nil
+}
+
+func setDefault[T comparable](value *T, preset T) {
+	var zero T
+	if *value == zero {
+		*value = preset
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"boundary-app.org/realtime/internal/origin"
 )
 
 // The kinds of lines that are not about a refusal.
@@ -19,6 +21,20 @@ const (
 	kindRefresh  = "refresh"
 	kindPanic    = "panic in " // and the name of the callback
 )
+
+// report counts and logs a refusal. How is the status or the close code that the
+// client gets.
+func (s *Service) report(a attempt, r *refusal, how slog.Attr) {
+	s.metrics.Refusals.WithLabelValues(r.reason).Inc()
+	attrs := []any{"reason", r.reason, how, "detail", r.detail, "address", origin.AddressText(a.address)}
+	if r.user != "" {
+		attrs = append(attrs, "user", r.user)
+	}
+	if o := r.origin; o != nil {
+		attrs = append(attrs, "origin", o.Origin, "expected", o.Expected)
+	}
+	s.peers.Of(r.reason).Info("a connection was refused", attrs...)
+}
 
 // reportClose logs the end of a connection: at debug or, when the server has closed
 // it for what its client did, at info with the user and the reason, at a limited

@@ -62,9 +62,6 @@ type Options struct {
 // closeTimeout is how long a client may take to answer a close frame.
 const closeTimeout = 5 * time.Second
 
-// frameCost is what a waiting message costs besides its text, at the most.
-const frameCost = 64
-
 // inboxLimit is how many bytes may wait for one loop before senders wait.
 const inboxLimit = 64 << 20
 
@@ -85,13 +82,6 @@ func (o Options) withDefaults() (Options, error) {
 	o.PingInterval = max(o.PingInterval, 0)
 	o.ExpiryGrace = max(o.ExpiryGrace, 0)
 	return o, o.check()
-}
-
-func setDefault[T comparable](value *T, preset T) {
-	var zero T
-	if *value == zero {
-		*value = preset
-	}
 }
 
 func (o Options) check() error {

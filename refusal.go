@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -124,6 +123,12 @@ func limitRefusal(err error) *refusal {
 	return refuse(busy, "full", "this node has as many connections as it may have; try again later").from(err)
 }
 
+// Errors of pendingLimiter. Clients are told their texts.
+var (
+	errPendingFull        = errors.New("too many clients have yet to send their token; try again")
+	errPendingAddressFull = errors.New("too many clients from this address have yet to send their token; try again")
+)
+
 // registerRefusal returns the refusal of a client that passed the checks and could not
 // be registered: a limit is reached, since they were made, or a drain has begun.
 func registerRefusal(err error, subprotocol bool) *refusal {
@@ -142,6 +147,10 @@ const (
 	// reasonDrain is the code of refusals during a drain, and the reason of $closing
 	// on connections that the drain closes.
 	reasonDrain = "drain"
+	// reasonApplication is the code of the refusals that OnOpen decides.
+	reasonApplication = "application"
+	// reasonInternal is the code of what an operator has to look at.
+	reasonInternal = "internal"
 )
 
 // drainRefusal returns the refusal of a client during a drain.
@@ -150,17 +159,34 @@ func drainRefusal(subprotocol bool) *refusal {
 		retryAfter(drainDelay()).from(ErrShutdown)
 }
 
-// tokenRefusal returns the refusal of a token that was not accepted.
-func (e *endpoint) tokenRefusal(err error) *refusal {
+// drainReason is the reason in the close frame of a drain.
+const drainReason = "the server is shutting down; reconnect"
+
+// drainDelay returns when a client should come back: each after a delay of its own.
+func drainDelay() time.Duration { return max(time.Millisecond, rand.N(time.Second)) }
+
+// drainCode returns the close code of a drain. Clients without the subprotocol
+// get the code of RFC 6455 that means a restart: some libraries reconnect after
+// it, and take 1001 for a page that the user has left.
+func drainCode(subprotocol bool) CloseCode {
+	if subprotocol {
+		return CloseDrain
+	}
+	return CloseServiceRestart
+}
+
+// tokenRefusal returns the refusal of a token that was not accepted, or whose identity
+// lacks a right of those required.
+func tokenRefusal(err error, require auth.Requirements) *refusal {
 	reason := string(auth.ReasonOf(err))
 	var r *refusal
 	switch {
 	case errors.Is(err, auth.ErrMissingPermissions):
 		r = refuse(forbidden, reason, err.Error()).
-			because(fmt.Sprintf("the user lacks one of the permissions %q, of which all are required", e.opts.Require.Permissions))
+			because(fmt.Sprintf("the user lacks one of the permissions %q, of which all are required", require.Permissions))
 	case errors.Is(err, auth.ErrMissingRole):
 		r = refuse(forbidden, reason, err.Error()).
-			because(fmt.Sprintf("the user has none of the roles %q, of which one is required", e.opts.Require.Roles))
+			because(fmt.Sprintf("the user has none of the roles %q, of which one is required", require.Roles))
 	case errors.Is(err, ErrRevoked):
 		r = refuse(unauthorized, "revoked", "unauthorized: revoked")
 	case errors.Is(err, ErrUnauthorized):
@@ -170,8 +196,7 @@ func (e *endpoint) tokenRefusal(err error) *refusal {
 	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		r = unavailable(err, reason)
 	default:
-		e.service.peers.Of(kindVerifier).Error("a token could not be verified", "error", err)
-		r = refuse(internalError, "internal", "internal error")
+		r = refuse(internalError, reasonInternal, "internal error")
 	}
 	return r.from(err)
 }
@@ -183,18 +208,4 @@ func unavailable(err error, reason string) *refusal {
 		r.retryAfter(known.RetryAfter + rand.N(time.Second))
 	}
 	return r
-}
-
-// report counts and logs a refusal. How is the status or the close code that the
-// client gets.
-func (s *Service) report(a attempt, r *refusal, how slog.Attr) {
-	s.metrics.Refusals.WithLabelValues(r.reason).Inc()
-	attrs := []any{"reason", r.reason, how, "detail", r.detail, "address", origin.AddressText(a.address)}
-	if r.user != "" {
-		attrs = append(attrs, "user", r.user)
-	}
-	if o := r.origin; o != nil {
-		attrs = append(attrs, "origin", o.Origin, "expected", o.Expected)
-	}
-	s.peers.Of(r.reason).Info("a connection was refused", attrs...)
 }

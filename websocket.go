@@ -123,7 +123,7 @@ func (e *endpoint) hijack(w http.ResponseWriter) (conn net.Conn, buffered []byte
 }
 
 func cannotUpgrade(w http.ResponseWriter) {
-	w.Header().Set(headerError, "internal")
+	w.Header().Set(headerError, reasonInternal)
 	http.Error(w, "this server cannot upgrade connections", http.StatusInternalServerError)
 }
 
