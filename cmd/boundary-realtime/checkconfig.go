@@ -12,7 +12,7 @@ func newCheckConfigCommand() checkConfigCommand {
 	return checkConfigCommand{settingFlags: newSettingFlags()}
 }
 
-// Run prints the effective configuration, secrets redacted.
+// Run prints the effective configuration with secrets redacted.
 func (c *checkConfigCommand) Run(p *program) error {
 	if c.Reference {
 		return config.PrintReference(p.stdout)

@@ -69,7 +69,7 @@ func TestTokenMintWithSecretFile(t *testing.T) {
 	}
 	_, token, _ := run(t, nil, "", "token", "mint", "--sub=u1", "--secret-file="+file)
 	code, stdout, stderr := run(t, []string{"REALTIME_JWT_HMAC_SECRET_FILE=" + file}, token, "token", "inspect", "-")
-	if code != 0 || !strings.Contains(stdout, `VERIFIED: it stands for the user "u1"`) {
+	if code != 0 || !strings.Contains(stdout, `VERIFIED: the token of the user "u1"`) {
 		t.Errorf("inspect: %d %q %q", code, stdout, stderr)
 	}
 }
@@ -117,8 +117,8 @@ func TestTokenMintRefuses(t *testing.T) {
 		{"another issuer", append(secret, "REALTIME_JWT_ISSUER=me"), []string{"--sub=u1", `--claim=iss="you"`}, 1, "the server would refuse this token: "},
 		{"the secret as its file", nil, []string{"--sub=u1", "--secret-file=" + testSecret}, 1, "--secret-file: no such file"},
 		{"a missing secret file", nil, []string{"--sub=u1", "--secret-file=/nowhere/secret.txt"}, 1, "--secret-file: no such file or directory: /nowhere/secret.txt"},
-		{"a pattern with a wildcard inside", secret, []string{"--sub=u1", "--topic=a*b"}, 2, `--topic "a*b" covers no topic`},
-		{"a pattern with a wildcard inside, of a server in dev mode", nil, []string{"--sub=u1", "--topic=a*b", "--dev"}, 2, `--topic "a*b" covers no topic`},
+		{"a pattern with a wildcard inside", secret, []string{"--sub=u1", "--topic=a*b"}, 2, `--topic "a*b" matches no topic`},
+		{"a pattern with a wildcard inside, of a server in dev mode", nil, []string{"--sub=u1", "--topic=a*b", "--dev"}, 2, `--topic "a*b" matches no topic`},
 		{"a pattern that is no topic", secret, []string{"--sub=u1", "--topic=a::b"}, 2, `empty segment`},
 		{"a reserved pattern", secret, []string{"--sub=u1", "--topic=$a*"}, 2, `reserved`},
 		{"a bad duration", secret, []string{"--sub=u1", "--expires=soon"}, 2, "--expires"},
@@ -152,7 +152,7 @@ func TestTokenInspect(t *testing.T) {
 		want  []string
 	}{
 		{"without a key", nil, good, nil, 0, []string{`"sub": "u1"`, `"alg": "HS256"`, "expires in 1 hour, at ", "NOT VERIFIED: no key is configured"}},
-		{"with the key", []string{secret}, good, nil, 0, []string{`VERIFIED: it stands for the user "u1"`}},
+		{"with the key", []string{secret}, good, nil, 0, []string{`VERIFIED: the token of the user "u1"`}},
 		{"from standard input", []string{secret, "REALTIME_TOKEN=x"}, good + "\n", []string{"-"}, 0, []string{"VERIFIED"}},
 		{"from a file", []string{secret, "REALTIME_TOKEN=x"}, "", []string{"--token-file=" + file}, 0, []string{"VERIFIED"}},
 		{"from two places", []string{secret}, "", []string{"-", "--token-file=" + file}, 2, []string{"either the token or --token-file"}},
@@ -238,13 +238,13 @@ func TestSend(t *testing.T) {
 		{testKey, []string{"user", "u1", "-"}, 0, `/v1/users/u1/messages {"from":"input"}`},
 
 		{"wrong", []string{"everyone", "--type=t"}, 1, "401 Unauthorized: the key is wrong [invalid_key]"},
-		{testKey, []string{"user", "moved", "--type=t"}, 1, "307 Temporary Redirect: it is somewhere else"},
+		{testKey, []string{"user", "moved", "--type=t"}, 1, "307 Temporary Redirect: it redirects to another URL"},
 		{testKey, []string{"user", "broken", "--type=t"}, 1, "502 Bad Gateway"},
 		{"", []string{"everyone", "--type=t"}, 2, "set REALTIME_API_KEY"},
-		{testKey, []string{"user", "--type=t"}, 2, "say which user"},
+		{testKey, []string{"user", "--type=t"}, 2, "give the name of the user"},
 		{testKey, []string{"everyone", "u1", "--type=t"}, 2, "everyone has no name"},
 		{testKey, []string{"user", "u1"}, 2, "give --type"},
-		{testKey, []string{"user", "u1", "hello"}, 2, `"hello" is one word too many`},
+		{testKey, []string{"user", "u1", "hello"}, 2, `"hello" is an extra argument`},
 		{testKey, []string{"user", "u1", "--type=t", "--payload=hello"}, 2, "--payload is not JSON"},
 		{testKey, []string{"user", "u1", "--type=t", "--json={}"}, 2, "give either"},
 		{testKey, []string{"users", "u1", "--type=t"}, 2, "must be one of"},

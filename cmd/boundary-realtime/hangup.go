@@ -9,14 +9,13 @@ import (
 
 const controllingTerminal = "/dev/tty"
 
-// untilHangup returns a channel that has a value after each SIGHUP, by which
-// operators ask for a new configuration. Until stop is called, the signal does
+// untilHangup returns a channel that receives a value after each SIGHUP, with which
+// operators request a reload of the configuration. Until stop is called, the signal does
 // not end the process.
 //
-// With the same signal a terminal that closes ends the programs in it. The context
-// that is returned ends then, so that the server drains: one that lived on would
-// keep its port, and nothing would show it. After nohup it does live on. There is
-// no such signal on Windows.
+// A closing terminal sends the same signal to its programs. Then the returned context
+// ends, so that the server drains: otherwise it would keep its port unseen. After nohup
+// the server continues. Windows has no such signal.
 func untilHangup(ctx context.Context) (_ context.Context, reloads <-chan os.Signal, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	inTerminal := !signal.Ignored(syscall.SIGHUP) && hasTerminal()
@@ -32,7 +31,7 @@ func untilHangup(ctx context.Context) (_ context.Context, reloads <-chan os.Sign
 			}
 			select {
 			case asked <- hangup:
-			default: // one waits already
+			default: // a reload is pending already
 			}
 		}
 	}()
@@ -44,12 +43,12 @@ func untilHangup(ctx context.Context) (_ context.Context, reloads <-chan os.Sign
 	}
 }
 
-// hasTerminal reports whether the process belongs to a terminal that is open.
+// hasTerminal reports whether the process has an open terminal.
 func hasTerminal() bool {
 	file, err := os.OpenFile(controllingTerminal, os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}
-	_ = file.Close() // it was opened to see whether it can be
+	_ = file.Close() // opening it was the test
 	return true
 }

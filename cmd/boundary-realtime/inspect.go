@@ -12,12 +12,12 @@ import (
 )
 
 type inspectCommand struct {
-	Input     string `arg:"" optional:"" name:"token" help:"The token; - reads it from standard input, which keeps it out of the shell's history and the list of processes."`
-	TokenFile string `placeholder:"FILE" help:"File that holds the token. Default: $REALTIME_TOKEN, else standard input."`
+	Input     string `arg:"" optional:"" name:"token" help:"The token; - reads it from standard input, so that it is neither in the shell's history nor in the list of processes."`
+	TokenFile string `placeholder:"FILE" help:"File with the token. Default: $REALTIME_TOKEN, else standard input."`
 	Config    string `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
 }
 
-// Run prints the token's content, and the verdict of the configured keys.
+// Run prints the content of the token, and whether the configured keys accept it.
 func (c *inspectCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := p.load(c.Config)
 	if err != nil {
@@ -77,7 +77,7 @@ func (p *program) printIndented(name string, data json.RawMessage) error {
 	return err
 }
 
-// expiry says in words when a token ends.
+// expiry returns the expiry of a token as text.
 func expiry(claims json.RawMessage, now time.Time) string {
 	var c struct {
 		Exp *float64 `json:"exp"`
@@ -92,7 +92,7 @@ func expiry(claims json.RawMessage, now time.Time) string {
 	return fmt.Sprintf("EXPIRED %s ago, at %s", words(now.Sub(at)), at.Format(time.RFC3339))
 }
 
-// words returns a duration in the largest unit that it about reaches, rounded.
+// words returns a duration as text, rounded to the largest unit that it nearly reaches.
 func words(d time.Duration) string {
 	for _, unit := range []struct {
 		length time.Duration
@@ -112,17 +112,17 @@ func plural(n int, name string) string {
 	return fmt.Sprintf("%d %ss", n, name)
 }
 
-// verifyTimeout bounds the wait for a key set.
+// verifyTimeout is the longest wait for a key set.
 const verifyTimeout = 5 * time.Second
 
-// verify says whether the configured keys take the token.
+// verify prints whether the configured keys accept the token.
 func (p *program) verify(ctx context.Context, cfg *config.Config, token string) error {
 	options, err := cfg.Auth()
 	if err != nil {
 		return err
 	}
 	if !config.HasKey(options) {
-		_, err = fmt.Fprintln(p.stdout, "NOT VERIFIED: no key is configured, so anyone can have written this")
+		_, err = fmt.Fprintln(p.stdout, "NOT VERIFIED: no key is configured, so anyone can have written this token")
 		return err
 	}
 	logged := cfg.Log
@@ -139,13 +139,13 @@ func (p *program) verify(ctx context.Context, cfg *config.Config, token string) 
 	if err != nil {
 		return fmt.Errorf("NOT VERIFIED: %w", err)
 	}
-	if _, err = fmt.Fprintf(p.stdout, "VERIFIED: it stands for the user %q\n", id.UserID); err != nil {
+	if _, err = fmt.Fprintf(p.stdout, "VERIFIED: the token of the user %q\n", id.UserID); err != nil {
 		return err
 	}
 	return p.printRights(id)
 }
 
-// printRights prints the rights that a server with this configuration reads.
+// printRights prints the rights that a server with this configuration reads from a token.
 func (p *program) printRights(id *auth.Identity) error {
 	for _, right := range []struct {
 		name  string

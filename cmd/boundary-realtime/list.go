@@ -20,9 +20,9 @@ type connectionsCommand struct {
 	apiFlags
 }
 
-// Help says whose connections these are.
+// Help returns the help text.
 func (connectionsCommand) Help() string {
-	return "Lists those of the node that answers. " + keyHelp + "\n\nboundary-realtime connections --user u1"
+	return "Lists the connections of the answering node. " + keyHelp + "\n\nboundary-realtime connections --user u1"
 }
 
 // Run lists connections.
@@ -50,17 +50,17 @@ func connectionRow(entry json.RawMessage) (string, error) {
 }
 
 type topicsCommand struct {
-	Prefix string `placeholder:"TEXT" help:"Only topics that begin with this."`
+	Prefix string `placeholder:"TEXT" help:"Only topics with this prefix."`
 	outputFlags
 	apiFlags
 }
 
-// Help says whose topics these are.
+// Help returns the help text.
 func (topicsCommand) Help() string {
-	return "Lists those with subscribers on the node that answers. " + keyHelp + "\n\nboundary-realtime topics --prefix order:"
+	return "Lists the topics with subscribers on the answering node. " + keyHelp + "\n\nboundary-realtime topics --prefix order:"
 }
 
-// Run lists topics and the numbers of their subscribers.
+// Run lists topics with the number of their subscribers.
 func (c *topicsCommand) Run(ctx context.Context, p *program) error {
 	query := url.Values{}
 	if c.Prefix != "" {
@@ -79,7 +79,7 @@ func topicRow(entry json.RawMessage) (string, error) {
 	return fmt.Sprintf("%s\t%d", t.Topic, t.Subscribers), err
 }
 
-// table is a list of the API, and how people read it.
+// table is a list of the API and its form for people.
 type table struct {
 	path    string
 	query   url.Values
@@ -88,7 +88,7 @@ type table struct {
 	row     func(entry json.RawMessage) (string, error)
 }
 
-// print writes an object on each line, for programs, or a table for people.
+// print writes a table for people or, with --json, one object on each line.
 func (t *table) print(ctx context.Context, p *program, flags apiFlags, output outputFlags) error {
 	client, err := flags.client(ctx, p)
 	if err != nil {

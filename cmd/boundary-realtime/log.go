@@ -31,7 +31,7 @@ func newHandler(format string, level slog.Leveler, w io.Writer) slog.Handler {
 	return slog.NewJSONHandler(w, options)
 }
 
-// spellDuration writes 30s, where JSON would have nanoseconds.
+// spellDuration writes durations as 30s; JSON would have nanoseconds.
 func spellDuration(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())

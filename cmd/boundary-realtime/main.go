@@ -1,11 +1,9 @@
-// Command boundary-realtime is the realtime service as a server, and the tools
-// around it: make and read tokens, send messages, watch them arrive, see and
-// change who is connected.
+// Command boundary-realtime is the realtime service as a server, with tools to make and
+// read tokens, to send and receive messages, and to list and change connections.
 //
-// It owns the command line: which commands there are, what they print and how
-// they exit (0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
-// twice). Messages and connections are the business of the packages realtime
-// and api. Each command runs in one goroutine.
+// It owns the command line: the commands, their output and their exit codes (0 success,
+// 1 failure, 2 wrong usage or configuration, 130 second interrupt). The packages
+// realtime and api handle messages and connections. Each command runs in one goroutine.
 package main
 
 import (
@@ -26,7 +24,7 @@ import (
 const (
 	exitFailure     = 1
 	exitUsage       = 2
-	exitInterrupted = 130 // as shells say it of SIGINT
+	exitInterrupted = 130 // the status that shells give to SIGINT
 )
 
 func main() {
@@ -34,8 +32,8 @@ func main() {
 	os.Exit(p.run(p.untilSignal(), os.Args[1:]))
 }
 
-// untilSignal returns a context that ends at the first SIGINT or SIGTERM. The
-// second ends the process at once.
+// untilSignal returns a context that ends at the first SIGINT or SIGTERM. A second signal
+// ends the process at once.
 func (p *program) untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -50,7 +48,7 @@ func (p *program) untilSignal() context.Context {
 	return ctx
 }
 
-// program is what a command touches of the world.
+// program is the environment of a command: variables, input and output.
 type program struct {
 	environ []string
 	stdin   io.Reader
@@ -63,19 +61,19 @@ type commands struct {
 
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for development, or read one."`
-	Tail        tailCommand        `cmd:"" help:"Connect, and print what arrives."`
+	Tail        tailCommand        `cmd:"" help:"Connect, and print the messages that arrive."`
 	Send        sendCommand        `cmd:"" help:"Send a message through the HTTP API."`
 	Connections connectionsCommand `cmd:"" help:"List connections."`
-	Topics      topicsCommand      `cmd:"" help:"List topics, and how many subscribers each has."`
+	Topics      topicsCommand      `cmd:"" help:"List topics with the number of their subscribers."`
 	Subscribe   subscribeCommand   `cmd:"" help:"Subscribe connections to topics."`
 	Unsubscribe unsubscribeCommand `cmd:"" help:"Unsubscribe connections from topics."`
 	Disconnect  disconnectCommand  `cmd:"" help:"Disconnect connections."`
 	Revoke      revokeCommand      `cmd:"" help:"Refuse tokens before they expire."`
-	CheckConfig checkConfigCommand `cmd:"" help:"Print the effective configuration, or what is wrong with it."`
+	CheckConfig checkConfigCommand `cmd:"" help:"Print the effective configuration, or all mistakes in it."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
-// run carries out a command line and returns the exit code.
+// run runs a command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	cli := commands{Serve: newServeCommand(), CheckConfig: newCheckConfigCommand()}
 	parser, err := kong.New(&cli,
@@ -89,7 +87,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(err)
 	}
-	if len(args) > 0 && args[0] == "help" { // as other programs have it
+	if len(args) > 0 && args[0] == "help" { // "help send" is "send --help"
 		args = append(args[1:len(args):len(args)], "--help")
 	}
 	command, err := parser.Parse(args)
@@ -103,7 +101,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 }
 
 func (p *program) fail(err error) int {
-	_, _ = fmt.Fprintf(p.stderr, "boundary-realtime: %v\n", err) // nowhere else to tell
+	_, _ = fmt.Fprintf(p.stderr, "boundary-realtime: %v\n", err) // there is no other place for the error
 	var usage *usageError
 	var problems config.Problems
 	if errors.As(err, &usage) || errors.As(err, &problems) {
@@ -112,12 +110,12 @@ func (p *program) fail(err error) int {
 	return exitFailure
 }
 
-// load reads the settings for a command that needs a few of them only.
+// load reads the settings for a command that needs only some of them.
 func (p *program) load(file string) (*config.Config, error) {
 	return config.Load(config.Sources{Environ: p.environ, File: file})
 }
 
-// lookup returns a variable that is no setting of the server.
+// lookup returns an environment variable that is not a setting of the server.
 func (p *program) lookup(name string) string {
 	for _, variable := range p.environ {
 		if len(variable) > len(name) && variable[len(name)] == '=' && variable[:len(name)] == name {
@@ -127,7 +125,7 @@ func (p *program) lookup(name string) string {
 	return ""
 }
 
-// maxInput bounds what is read from standard input, in bytes.
+// maxInput is the largest size of standard input in bytes.
 const maxInput = 64 << 20
 
 func (p *program) readInput() ([]byte, error) {

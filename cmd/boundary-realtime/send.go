@@ -18,7 +18,7 @@ type sendCommand struct {
 	apiFlags
 }
 
-// Help says where the key comes from.
+// Help returns the help text.
 func (sendCommand) Help() string {
 	return keyHelp + "\n\n" + `boundary-realtime send user u1 --type greeting --payload '{"text":"hello"}'`
 }
@@ -48,11 +48,11 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	return err
 }
 
-// message returns the message as JSON. The server judges it.
+// message returns the message as JSON. The server validates it.
 func (c *sendCommand) message(p *program) ([]byte, error) {
 	switch {
 	case c.Input != "" && c.Input != "-":
-		return nil, wrongUsage("%q is one word too many; give the message with --type and --payload, or --json", c.Input)
+		return nil, wrongUsage("%q is an extra argument; give the message with --type and --payload, or with --json", c.Input)
 	case (c.JSON != "" || c.Input != "") && (c.Type != "" || c.Payload != ""):
 		return nil, wrongUsage("give either --type and --payload, or the whole message")
 	case c.JSON == "-", c.Input == "-":
@@ -60,9 +60,9 @@ func (c *sendCommand) message(p *program) ([]byte, error) {
 	case c.JSON != "":
 		return []byte(c.JSON), nil
 	case c.Type == "":
-		return nil, wrongUsage("no message: give --type, and --payload where it has one, or --json")
+		return nil, wrongUsage("no message: give --type and, if needed, --payload, or give --json")
 	case c.Payload != "" && !json.Valid([]byte(c.Payload)):
-		return nil, wrongUsage(`--payload is not JSON; a text is written --payload '"hello"'`)
+		return nil, wrongUsage(`--payload is not JSON; write a string as --payload '"hello"'`)
 	}
 	return json.Marshal(struct {
 		Type    string          `json:"type"`

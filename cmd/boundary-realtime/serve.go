@@ -11,7 +11,7 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/server"
 )
 
-// settingFlags are all settings as flags, and the file that holds settings.
+// settingFlags are all settings as flags, and the name of the configuration file.
 type settingFlags struct {
 	Config string `placeholder:"FILE" help:"YAML file with settings ($REALTIME_CONFIG)."`
 	kong.Plugins
@@ -24,10 +24,10 @@ func newSettingFlags() settingFlags {
 	return settingFlags{Plugins: kong.Plugins{flags.Target()}, settings: flags}
 }
 
-// Help is what kong shows above the flags.
+// Help returns the text above the flags.
 func (*settingFlags) Help() string { return config.HelpOnSecrets() }
 
-// load returns the configuration, and all that is wrong with it, as Problems.
+// load returns the configuration, and all mistakes in it as Problems.
 func (f *settingFlags) load(p *program) (*config.Config, error) {
 	cfg, err := config.Load(config.Sources{Flags: f.settings.Values(), Environ: p.environ, File: f.Config})
 	var problems, more config.Problems
@@ -45,8 +45,8 @@ type serveCommand struct {
 
 func newServeCommand() serveCommand { return serveCommand{newSettingFlags()} }
 
-// Run serves until ctx is done, and drains. Meanwhile it takes changes of the
-// configuration over.
+// Run serves until ctx is done, and then drains. It reloads the configuration when it
+// changes.
 func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := c.load(p)
 	if err != nil {

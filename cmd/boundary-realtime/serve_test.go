@@ -113,7 +113,7 @@ func TestServeRefuses(t *testing.T) {
 		{"a bad flag", production(), []string{"serve", "--drain=soon"}, []string{`--drain: "soon" is not a duration`}},
 		{"a secret as a flag", production(), []string{"serve", "--api-key=hush"}, []string{"unknown flag --api-key"}},
 		{"dev for everybody", nil, []string{"serve", "--dev", "--listen=0.0.0.0:0"}, []string{"not a loopback address"}},
-		{"dev with keys", production(), []string{"serve", "--dev"}, []string{"unset REALTIME_JWT_HMAC_SECRET, REALTIME_API_KEY, or leave --dev"}},
+		{"dev with keys", production(), []string{"serve", "--dev"}, []string{"unset REALTIME_JWT_HMAC_SECRET, REALTIME_API_KEY, or leave out --dev"}},
 		{"metrics for everybody", []string{"REALTIME_JWT_HMAC_SECRET=" + testSecret}, []string{"serve", "--admin-listen=0.0.0.0:0"}, []string{"admin_listen", "set REALTIME_API_KEY"}},
 		{"a short API key", []string{"REALTIME_JWT_HMAC_SECRET=" + testSecret, "REALTIME_API_KEY=hush"}, []string{"serve"}, []string{"api_key: key 1 of 1 has 4 bytes", "openssl rand -hex 16"}},
 		{"everything at once", []string{"REALTIME_DRAIN=x", "REALTIME_COMPRESSION=x"}, []string{"serve"}, []string{"3 problems", "REALTIME_DRAIN", "REALTIME_COMPRESSION", "no way"}},

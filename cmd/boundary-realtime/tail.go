@@ -12,23 +12,23 @@ import (
 )
 
 type tailCommand struct {
-	URL       string        `name:"url" placeholder:"URL" help:"Where to connect ($REALTIME_URL). Default: ws://127.0.0.1:8080/ws"`
+	URL       string        `name:"url" placeholder:"URL" help:"URL of the WebSocket endpoint ($REALTIME_URL). Default: ws://127.0.0.1:8080/ws"`
 	Topic     []string      `sep:"none" placeholder:"TOPIC" help:"Topic to subscribe to; may be given again."`
-	TokenFile string        `placeholder:"FILE" help:"File that holds the token; read again for each connection. Default: $REALTIME_TOKEN."`
+	TokenFile string        `placeholder:"FILE" help:"File with the token; read again for each connection. Default: $REALTIME_TOKEN."`
 	Count     *int          `placeholder:"N" help:"End after this many messages."`
 	For       time.Duration `placeholder:"DURATION" help:"End after this time, such as 10s."`
 }
 
-// Help says what is printed where.
+// Help returns the help text.
 func (tailCommand) Help() string {
-	return "Messages go to standard output, one line of JSON each; what happens to the connection goes to standard error.\n\n" +
+	return "Messages go to standard output, one line of JSON each; events of the connection go to standard error.\n\n" +
 		"boundary-realtime tail --topic order:123 --count 1"
 }
 
 const defaultURL = "ws://127.0.0.1:8080/ws"
 
-// Run prints what arrives until ctx is done, there is enough, or the server says
-// not to come back.
+// Run prints messages until ctx is done, the count is reached, or the server closes with
+// a code after which clients stop.
 func (c *tailCommand) Run(ctx context.Context, p *program) error {
 	count := 0
 	if c.Count != nil {
@@ -41,12 +41,12 @@ func (c *tailCommand) Run(ctx context.Context, p *program) error {
 		ctx, cancel = context.WithTimeout(ctx, c.For)
 		defer cancel()
 	}
-	if _, err := p.load(""); err != nil { // a misspelt variable is told here too
+	if _, err := p.load(""); err != nil { // reports a misspelled variable
 		return err
 	}
 	address := cmp.Or(c.URL, p.lookup(config.EnvURL), defaultURL)
 	if u, err := url.Parse(address); err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
-		return wrongUsage("the URL is not a WebSocket's; write it as %s", defaultURL)
+		return wrongUsage("the URL is not one of a WebSocket; write it as %s", defaultURL)
 	}
 	token := p.lookup(config.EnvToken)
 	if c.TokenFile == "" && token == "" {
@@ -67,6 +67,5 @@ func (c *tailCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// trimLine returns text without the line end that shells and editors put at its
-// end.
+// trimLine removes the line end that shells and editors append.
 func trimLine(text []byte) string { return strings.TrimRight(string(text), "\r\n") }

@@ -19,7 +19,7 @@ import (
 
 type tokenCommand struct {
 	Mint    mintCommand    `cmd:"" help:"Make a token for development, signed with REALTIME_JWT_HMAC_SECRET or by a server in dev mode."`
-	Inspect inspectCommand `cmd:"" help:"Show what a token says, and whether it is good."`
+	Inspect inspectCommand `cmd:"" help:"Show the content of a token, and whether it is valid."`
 }
 
 type mintCommand struct {
@@ -30,12 +30,12 @@ type mintCommand struct {
 	Email      string            `placeholder:"ADDRESS" help:"Email address."`
 	Expires    *time.Duration    `placeholder:"DURATION" help:"Time until the token expires. Default: 1h"`
 	Claim      map[string]string `mapsep:"none" placeholder:"NAME=JSON" help:"Any other claim; may be given again."`
-	SecretFile string            `placeholder:"FILE" help:"File that holds the secret."`
-	Dev        bool              `help:"Get the token from a server in dev mode on this machine, without a secret. It may subscribe to every topic unless --topic is given."`
+	SecretFile string            `placeholder:"FILE" help:"File with the secret."`
+	Dev        bool              `help:"Get the token from a server in dev mode on this machine, without a secret. Its client may subscribe to every topic unless --topic is given."`
 	apiFlags
 }
 
-// Help shows both ways.
+// Help returns the help text.
 func (mintCommand) Help() string {
 	return "boundary-realtime token mint --dev --sub alice --role admin\n\nREALTIME_JWT_HMAC_SECRET=... boundary-realtime token mint --sub u1 --topic 'order:*'"
 }
@@ -72,27 +72,27 @@ func (c *mintCommand) token(ctx context.Context, p *program) (string, error) {
 	return c.sign(ctx, cfg, secret, claims)
 }
 
-// checkPatterns refuses patterns that cover no topic.
+// checkPatterns refuses patterns that match no topic.
 func checkPatterns(patterns []string) error {
 	for _, pattern := range patterns {
 		if pattern == "*" {
 			continue
 		}
-		beginning, all := strings.CutSuffix(pattern, "*")
-		if all {
-			beginning += "x" // as a topic that it covers would go on
+		topic, isPrefix := strings.CutSuffix(pattern, "*")
+		if isPrefix {
+			topic += "x" // a topic that the pattern matches
 		}
-		if err := wire.CheckTopic(beginning); err != nil {
-			return wrongUsage(`--topic %q covers no topic; write a topic such as order:123, or its beginning and "*": order:* (%w)`, pattern, err)
+		if err := wire.CheckTopic(topic); err != nil {
+			return wrongUsage(`--topic %q matches no topic; write a topic such as order:123, or a prefix and "*": order:* (%w)`, pattern, err)
 		}
 	}
 	return nil
 }
 
-// devToken asks a server in dev mode, which signs with a secret of its own.
+// devToken gets a token from a server in dev mode, which has its own secret.
 func (c *mintCommand) devToken(ctx context.Context, p *program) (string, error) {
 	if len(c.Permission)+len(c.Claim) > 0 || c.Email+c.SecretFile != "" || c.Expires != nil {
-		return "", wrongUsage("with --dev only --sub, --role and --topic can be given; the server decides the rest")
+		return "", wrongUsage("--dev allows only --sub, --role and --topic; the server sets the other claims")
 	}
 	if c.Sub == "" {
 		return "", wrongUsage("--sub is empty; give the user's id")
@@ -108,7 +108,7 @@ func (c *mintCommand) devToken(ctx context.Context, p *program) (string, error) 
 	return string(session.Token), err
 }
 
-// sign returns a token that a server with this configuration and secret takes.
+// sign returns a token that a server with this configuration and secret accepts.
 func (c *mintCommand) sign(ctx context.Context, cfg *config.Config, secret config.Secret, claims map[string]any) (string, error) {
 	method, err := signingMethod(cfg.JWT)
 	if err != nil {
@@ -125,7 +125,7 @@ func (c *mintCommand) sign(ctx context.Context, cfg *config.Config, secret confi
 	if err != nil {
 		return "", fmt.Errorf("token mint: %w", err)
 	}
-	defer func() { _ = verifier.Close() }() // it has nothing to fail with
+	defer func() { _ = verifier.Close() }() // it returns no error
 	token, err := jwt.NewWithClaims(method, jwt.MapClaims(claims)).SignedString([]byte(secret))
 	if err != nil {
 		return "", fmt.Errorf("token mint: %w", err)
@@ -136,8 +136,8 @@ func (c *mintCommand) sign(ctx context.Context, cfg *config.Config, secret confi
 	return token, nil
 }
 
-// signingMethod returns the algorithm that the server uses with its secret. One
-// that is for public keys leaves the secret the usual one.
+// signingMethod returns the algorithm that the server uses with its secret. With an
+// algorithm for public keys the secret has the default algorithm.
 func signingMethod(cfg config.JWT) (*jwt.SigningMethodHMAC, error) {
 	switch cfg.Algorithm {
 	case "", "HS256":
@@ -163,7 +163,7 @@ func (c *mintCommand) secret(cfg *config.Config) (secret config.Secret, err erro
 	return secret, err
 }
 
-// claims names the claims as the server is configured to read them.
+// claims returns the claims under the names that the server is configured to read.
 func (c *mintCommand) claims(cfg config.JWT, now time.Time) (map[string]any, error) {
 	life := time.Hour
 	if c.Expires != nil {
@@ -186,7 +186,7 @@ func (c *mintCommand) claims(cfg config.JWT, now time.Time) (map[string]any, err
 	}
 	for name, text := range c.Claim {
 		if !json.Valid([]byte(text)) {
-			return nil, wrongUsage(`--claim %s: the value is not JSON; a text is written --claim '%s="text"'`, name, name)
+			return nil, wrongUsage(`--claim %s: the value is not JSON; write a string as --claim '%s="text"'`, name, name)
 		}
 		claims[name] = json.RawMessage(text)
 	}

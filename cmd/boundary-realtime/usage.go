@@ -9,7 +9,7 @@ import (
 type usageError struct{ err error }
 
 func (e *usageError) Error() string {
-	return plainUsage(e.err.Error()) + " (--help shows what there is)"
+	return plainUsage(e.err.Error()) + " (see --help)"
 }
 
 func (e *usageError) Unwrap() error { return e.err }
@@ -18,7 +18,7 @@ func wrongUsage(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
 }
 
-// rewordings say in plain words what the parser of the command line finds.
+// rewordings replace the texts of the command line parser by plain ones.
 var rewordings = []struct {
 	found *regexp.Regexp
 	plain string
@@ -28,7 +28,7 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^(\S+): expected .*\bu?int but got (".*"?).*$`), `$1: $2 is not a whole number, or too large`},
 	{regexp.MustCompile(`^(\S+): expected duration but got (".*?[^\\]"|"").*$`), `$1: $2 is not a duration; write it as 25s, 1m30s or 500ms`},
 	{regexp.MustCompile(`^(\S+): expected "<key>=<value>" but got (".*")$`), `$1: $2 is not NAME=JSON`},
-	{regexp.MustCompile(`^unexpected argument (.*)$`), `unexpected word $1; there is no such command, or it is one word too many`},
+	{regexp.MustCompile(`^unexpected argument (.*)$`), `unexpected argument $1; there is no such command, or it has an argument too many`},
 }
 
 func plainUsage(text string) string {

@@ -9,10 +9,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// version is set by the linker in `make build`; empty: ask the build info.
+// version is set by the linker in `make build`; empty means that of the build info.
 var version string
 
-// versionFlag is --version, which people try first.
+// versionFlag is --version.
 type versionFlag bool
 
 // BeforeReset prints the version and ends the program, as --help does.
@@ -26,7 +26,7 @@ func (versionFlag) BeforeReset(app *kong.Kong, p *program) error {
 
 type versionCommand struct{}
 
-// Run prints what this program was built from.
+// Run prints the version and the build of this program.
 func (versionCommand) Run(p *program) error {
 	module, revision := "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -20,10 +20,10 @@ const (
 	maxAnswer = 64 << 20 // bytes
 )
 
-// Client makes calls of one server.
+// Client calls the HTTP API of one server.
 type Client struct {
 	base string
-	key  config.Secret // empty: none is sent
+	key  config.Secret // empty: none
 	http http.Client
 }
 
@@ -31,17 +31,17 @@ type Client struct {
 func New(base string, key config.Secret) *Client {
 	return &Client{base: base, key: key, http: http.Client{
 		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the key is for this server
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // do not send the key to another server
 	}}
 }
 
-// The errors of CheckURL, which do not quote the URL: it may hold a password.
+// The errors of CheckURL. They do not quote the URL, which may contain a password.
 var (
 	ErrNoURL      = errors.New("not the URL of a server")
 	ErrPrivateURL = errors.New("a URL with a user name, a query or a fragment")
 )
 
-// CheckURL returns the URL of a server without a slash at its end.
+// CheckURL returns the URL of a server without a trailing slash.
 func CheckURL(address string) (base string, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -53,8 +53,8 @@ func CheckURL(address string) (base string, err error) {
 	return strings.TrimRight(address, "/"), nil
 }
 
-// Path joins segments to a path of the API. Names in it are encoded, so that none
-// is taken for a way through directories.
+// Path joins segments to a path of the API. It encodes names, so that a name such as ..
+// does not lead to another path.
 func Path(segments ...string) string {
 	var path strings.Builder
 	for _, segment := range segments {
@@ -63,8 +63,8 @@ func Path(segments ...string) string {
 	return path.String()
 }
 
-// Call makes a call and returns the body of its answer. A nil body is none. The
-// error is a *Problem where the server refused the call.
+// Call makes a call and returns the body of its answer. A nil body means none. The error
+// is a *Problem if the server refused the call.
 func (c *Client) Call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -94,16 +94,16 @@ func (c *Client) Call(ctx context.Context, method, path string, body []byte) ([]
 	return answer, nil
 }
 
-// unreachable says where no answer came from.
+// unreachable returns the error for a server that does not answer.
 func (c *Client) unreachable(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	return fmt.Errorf("no answer from %s: %w; is the server running? --api or %s says where it is", c.base, err, config.EnvAPIURL)
+	return fmt.Errorf("no answer from %s: %w; is the server running? set its URL with --api or %s", c.base, err, config.EnvAPIURL)
 }
 
-// List calls each with every entry of a list, in the list's order, page by page.
-// Name is that of the array in the answers.
+// List calls each with every entry of a list, in order, page by page. Name is the name of
+// the array in the answers.
 func (c *Client) List(ctx context.Context, path string, query url.Values, name string, each func(entry json.RawMessage) error) error {
 	query.Set("limit", "1000")
 	for {

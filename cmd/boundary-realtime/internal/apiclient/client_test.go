@@ -90,7 +90,7 @@ func TestProblems(t *testing.T) {
 		"/later":   "the server answered 503 Service Unavailable; try again in 3 s",
 		"/text":    "the server answered 400 Bad Request: send JSON",
 		"/escape":  "the server answered 400 Bad Request",
-		"/moved":   "the server answered 302 Found: it is somewhere else; give the URL that it redirects to",
+		"/moved":   "the server answered 302 Found: it redirects to another URL; use that URL",
 		"/page":    "the server answered 502 Bad Gateway",
 	} {
 		_, err := New(base, "key").Call(t.Context(), http.MethodGet, path, nil)

@@ -12,20 +12,20 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
-// Asked is what a session of a server in dev mode is for.
+// Asked is a request for a session of a server in dev mode.
 type Asked struct {
 	User   string   `json:"user,omitempty"`
 	Roles  []string `json:"roles,omitempty"`
-	Topics []string `json:"topics,omitempty"` // none: all
+	Topics []string `json:"topics,omitempty"` // empty means all
 }
 
-// Session is what a server in dev mode gives to programs of its machine.
+// Session is the answer of a server in dev mode to a program on the same machine.
 type Session struct {
 	APIKey config.Secret `json:"apiKey"`
-	Token  config.Secret `json:"token"` // empty where no user was asked for
+	Token  config.Secret `json:"token"` // empty if the request has no user
 }
 
-// ErrNotDev says that a server is not in dev mode.
+// ErrNotDev reports a server that is not in dev mode.
 var ErrNotDev = errors.New("the server is not in dev mode")
 
 // IsLocal reports whether the server at base is on this machine.
@@ -34,7 +34,7 @@ func IsLocal(base string) bool {
 	return err == nil && config.IsLoopback(u.Host)
 }
 
-// DevSession asks the server at base for a session.
+// DevSession requests a session from the server at base.
 func DevSession(ctx context.Context, base string, asked Asked) (s Session, err error) {
 	body, err := json.Marshal(asked)
 	if err != nil {
@@ -43,7 +43,7 @@ func DevSession(ctx context.Context, base string, asked Asked) (s Session, err e
 	answer, err := New(base, "").Call(ctx, http.MethodPost, "/dev/session", body)
 	problem, refused := errors.AsType[*Problem](err)
 	if refused && problem.Code == "" && strings.HasPrefix(problem.Status, "400 ") {
-		return s, problem // it is in dev mode, and refuses what was asked for
+		return s, problem // the server is in dev mode and refuses the request
 	}
 	if refused {
 		return s, fmt.Errorf("%w, or did not give a session: %w", ErrNotDev, problem)

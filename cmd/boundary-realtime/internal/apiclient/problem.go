@@ -11,10 +11,10 @@ import (
 
 // Problem is a call that the server refused (RFC 9457).
 type Problem struct {
-	Status string // as "404 Not Found"
-	Code   string // empty where the answer is no problem of the API
+	Status string // such as "404 Not Found"
+	Code   string // empty if the answer is not a problem of the API
 	Detail string
-	Retry  string // seconds to wait, where the server says so
+	Retry  string // seconds to wait; empty if the server gave none
 }
 
 func (p *Problem) Error() string {
@@ -34,8 +34,8 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// aboutKey reports whether the key is the problem. The server then asks for a
-// header; here the key is a setting.
+// aboutKey reports whether the API key is missing or wrong. The detail then describes a
+// header, but a user of the command sets the key in the environment.
 func (p *Problem) aboutKey() bool { return p.Code == "missing_key" || p.Code == "invalid_key" }
 
 func readProblem(response *http.Response, answer []byte) error {
@@ -43,7 +43,7 @@ func readProblem(response *http.Response, answer []byte) error {
 	var body struct{ Title, Code, Detail string }
 	switch text := strings.TrimSpace(string(answer)); {
 	case response.StatusCode/100 == 3:
-		p.Detail = "it is somewhere else; give the URL that it redirects to"
+		p.Detail = "it redirects to another URL; use that URL"
 	case json.Unmarshal(answer, &body) == nil:
 		p.Code, p.Detail = body.Code, cmp.Or(body.Detail, body.Title)
 		if p.aboutKey() {
@@ -55,7 +55,7 @@ func readProblem(response *http.Response, answer []byte) error {
 	return p
 }
 
-// isLine reports whether a text may be shown as it is.
+// isLine reports whether a text is short, on one line and printable.
 func isLine(text string) bool {
 	return len(text) <= 300 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -11,8 +11,8 @@ import (
 
 const maxCertificateFile = 1 << 20 // bytes
 
-// Certificate reads the certificate of the public listener. The error is
-// Problems, which name the setting that is wrong.
+// Certificate reads the certificate of the public listener. The error is Problems, which
+// name the wrong setting.
 func (l Listener) Certificate() (tls.Certificate, error) {
 	var problems Problems
 	read := func(setting, path string) []byte {
@@ -33,19 +33,18 @@ func (l Listener) Certificate() (tls.Certificate, error) {
 	return certificate, nil
 }
 
-// diagnose says which of two files keeps them from being a certificate and its
-// key.
+// diagnose returns the problem of a certificate and a key that do not form a pair.
 func (l Listener) diagnose(chain, private []byte, err error) string {
-	if why := checkChain(chain); why != nil {
+	if invalid := checkChain(chain); invalid != nil {
 		return fmt.Sprintf("%v; the setting takes the certificate chain (PEM), the server's own certificate first",
-			&fileError{"tls_cert_file", l.TLSCertFile, why})
+			&fileError{"tls_cert_file", l.TLSCertFile, invalid})
 	}
-	why := fmt.Errorf("it is not the private key of the certificate in tls_cert_file (%w)", err)
+	invalid := fmt.Errorf("it is not the private key of the certificate in tls_cert_file (%w)", err)
 	if findBlock(private, "PRIVATE KEY") == nil {
-		why = errors.New("no private key found")
+		invalid = errors.New("no private key found")
 	}
 	return fmt.Sprintf("%v; the setting takes the private key (PEM) of the certificate in tls_cert_file",
-		&fileError{"tls_key_file", l.TLSKeyFile, why})
+		&fileError{"tls_key_file", l.TLSKeyFile, invalid})
 }
 
 func checkChain(chain []byte) error {
@@ -59,7 +58,7 @@ func checkChain(chain []byte) error {
 	return nil
 }
 
-// findBlock returns the first PEM block whose type ends so.
+// findBlock returns the first PEM block with a type that ends with kind.
 func findBlock(data []byte, kind string) *pem.Block {
 	for {
 		block, rest := pem.Decode(data)
@@ -70,7 +69,7 @@ func findBlock(data []byte, kind string) *pem.Block {
 	}
 }
 
-// checkTLS checks the two settings that make the public listener speak TLS.
+// checkTLS checks the two settings for TLS on the public listener.
 func (l Listener) checkTLS(problems *Problems) {
 	switch {
 	case l.TLSCertFile == "" && l.TLSKeyFile == "":

@@ -8,8 +8,8 @@ import (
 	"boundary-app.org/realtime/internal/origin"
 )
 
-// Check tells whether a server can run with the settings: it reads the files
-// they name, but asks nothing of the network. The error is Problems.
+// Check returns the mistakes that keep a server from running with the settings. It reads
+// the files that they name, but does not use the network. The error is Problems.
 func (c *Config) Check() error {
 	var problems Problems
 	c.checkKeys(&problems)
@@ -20,15 +20,15 @@ func (c *Config) Check() error {
 		}
 	}
 	if c.Limits.Backlog < c.Limits.MessageSize {
-		problems.add("backlog (%v) is less than message_size (%v): no message of that size could wait",
+		problems.add("backlog (%v) is less than message_size (%v): a message of that size would not fit into it",
 			size{&c.Limits.Backlog}, size{&c.Limits.MessageSize})
 	}
 	c.locate(problems)
 	return problems.err()
 }
 
-// locate puts the place in the file before the problems with settings that stand
-// there. Each begins with the name of its setting.
+// locate adds file and line to the problems of settings in the file. Each problem begins
+// with the name of its setting.
 func (c *Config) locate(problems Problems) {
 	for i, problem := range problems {
 		name := problem
@@ -52,20 +52,18 @@ func (c *Config) checkKeys(problems *Problems) {
 	}
 	if !HasKey(options) {
 		problems.add("there is no way to verify tokens: set REALTIME_JWT_HMAC_SECRET (or REALTIME_JWT_HMAC_SECRET_FILE), " +
-			"REALTIME_JWT_PUBLIC_KEY_FILE or REALTIME_JWKS_URL; to just try it, use serve --dev")
+			"REALTIME_JWT_PUBLIC_KEY_FILE or REALTIME_JWKS_URL; to try the server, use serve --dev")
 		return
 	}
 	c.checkVerifier(options, problems)
 }
 
-// HasKey reports whether there is a key, or a place to get keys from, to verify
-// tokens with.
+// HasKey reports whether o has a key, or the URL of a key set, to verify tokens.
 func HasKey(o auth.Options) bool {
 	return len(o.HMACSecret) > 0 || len(o.PublicKey) > 0 || o.JWKSURL != ""
 }
 
-// Auth returns the options of a verifier of tokens. It reads the files that
-// hold the keys.
+// Auth returns the options of a verifier of tokens. It reads the key files.
 func (c *Config) Auth() (auth.Options, error) {
 	secret, err := c.HMACSecret()
 	if err != nil {
@@ -96,21 +94,21 @@ func (c *Config) checkListeners(problems *Problems) {
 	l := c.Listener
 	l.checkTLS(problems)
 	if l.ProxyProtocol && len(c.Access.TrustedProxies) == 0 {
-		problems.add("proxy_protocol: no proxy is trusted, and so no client could connect; set trusted_proxies to the addresses of the proxies")
+		problems.add("proxy_protocol: no proxy is trusted, so no client could connect; set trusted_proxies to the addresses of the proxies")
 	}
 	if c.Dev {
 		c.checkDevListeners(problems)
 		return
 	}
-	// Keys that cannot be read are a problem told already.
+	// checkKeys has reported keys that cannot be read.
 	if keys, err := c.APIKeys(); err == nil && len(keys) == 0 && l.Admin != Off && !IsLoopback(l.Admin) {
-		problems.add("admin_listen: %q is not a loopback address, and metrics and profiles are shown to the holders of an API key only; "+
+		problems.add("admin_listen: %q is not a loopback address, and then metrics and profiles need an API key; "+
 			"set REALTIME_API_KEY or REALTIME_API_KEY_FILE, or listen on 127.0.0.1", l.Admin)
 	}
 }
 
-// checkDevKeys keeps keys that count elsewhere away from dev mode, which shows
-// its keys to every program on the machine.
+// checkDevKeys refuses keys in dev mode, which shows its keys to every program on the
+// machine.
 func (c *Config) checkDevKeys(problems *Problems) {
 	var given []string
 	for _, name := range []string{
@@ -121,15 +119,15 @@ func (c *Config) checkDevKeys(problems *Problems) {
 		}
 	}
 	if len(given) > 0 {
-		problems.add("dev mode makes its own keys and gives them to every program on this machine: unset %s, or leave --dev (REALTIME_DEV) out",
+		problems.add("dev mode makes its own keys and gives them to every program on this machine: unset %s, or leave out --dev (REALTIME_DEV)",
 			strings.Join(given, ", "))
 	}
 	if c.JWT.Algorithm != "" && c.JWT.Algorithm != "HS256" {
-		problems.add("jwt_algorithm: dev mode signs its tokens with HS256; leave the setting out")
+		problems.add("jwt_algorithm: dev mode signs its tokens with HS256; leave out the setting")
 	}
 }
 
-// checkDevListeners keeps dev mode on this machine.
+// checkDevListeners refuses addresses that other machines can reach.
 func (c *Config) checkDevListeners(problems *Problems) {
 	for _, l := range []struct{ name, address string }{
 		{"listen", c.Listener.Public}, {"admin_listen", c.Listener.Admin},
@@ -141,8 +139,8 @@ func (c *Config) checkDevListeners(problems *Problems) {
 	}
 }
 
-// IsLoopback reports whether an address host or host:port is on this machine by
-// its form; no name but localhost is looked at.
+// IsLoopback reports whether an address host or host:port is localhost or a loopback
+// address. It does not resolve other names.
 func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -17,33 +17,33 @@ type Config struct {
 	Times    Times
 	Log      Log
 
-	// SlowTopics say what to do with messages of topics when a client does not keep up.
+	// SlowTopics are the policies of topics for slow clients.
 	SlowTopics []realtime.TopicRule
-	// Dev makes keys at start and serves the page to try it.
+	// Dev makes keys at start and serves a page to try the server.
 	Dev bool
 	// Compression offers permessage-deflate to clients.
 	Compression bool
 
-	origins map[string]string // of each setting: where its value came from
-	places  map[string]string // of each setting: where it stands in the file, if there
+	origins map[string]string // the source of each setting
+	places  map[string]string // file and line of each setting that is in the file
 	file    string            // of the settings; empty: none
-	loaded  digest            // of what the file held
+	loaded  digest            // of the content of the file
 }
 
-// Listener is where the program listens.
+// Listener are the settings of the listeners.
 type Listener struct {
 	Public      string // host:port
 	Admin       string // host:port, or Off
 	TLSCertFile string // with TLSKeyFile: the public listener speaks TLS
 	TLSKeyFile  string
-	// ProxyProtocol expects a PROXY header on the connections of the public listener.
+	// ProxyProtocol requires a PROXY header on the connections of the public listener.
 	ProxyProtocol bool
 }
 
 // Off, as the admin address, means that there is no admin listener.
 const Off = "off"
 
-// JWT says which tokens are good.
+// JWT are the settings for tokens.
 type JWT struct {
 	HMACSecret     Secret
 	HMACSecretFile string
@@ -54,7 +54,7 @@ type JWT struct {
 	Issuer         string
 	Audience       string
 	Leeway         time.Duration
-	Lifetime       time.Duration // of tokens, at the longest
+	Lifetime       time.Duration // the longest life of a token
 	Claims         ClaimNames
 }
 
@@ -63,7 +63,7 @@ type ClaimNames struct {
 	UserID, Role, Roles, Permissions, Topics, Email string
 }
 
-// Access says who may connect and who may send.
+// Access are the settings for who may connect and who may send.
 type Access struct {
 	APIKeys             []Secret
 	APIKeyFile          string
@@ -76,41 +76,41 @@ type Access struct {
 	TrustedProxies      []netip.Prefix
 }
 
-// Limits bound what connections may use.
+// Limits are the limits of connections.
 type Limits struct {
 	HeaderSize   int     // bytes
 	MessageSize  int     // bytes
 	Backlog      int     // bytes
 	Topics       int     // subscriptions
-	MessageRate  float64 // a second; 0: any number
+	MessageRate  float64 // a second; 0 means no limit
 	MessageBurst int
 
-	Connections           int    // 0: any number
-	ConnectionsPerUser    int    // 0: any number
-	ConnectionsPerAddress int    // 0: any number
+	Connections           int    // 0 means no limit
+	ConnectionsPerUser    int    // 0 means no limit
+	ConnectionsPerAddress int    // 0 means no limit
 	Over                  string // OverReject, OverEvict, or empty for the default of each limit
 }
 
-// What is done about a connection too many.
+// The policies for a connection over a limit.
 const (
 	OverReject = "reject"
 	OverEvict  = "evict-oldest"
 )
 
-// Times are the durations of a connection's life.
+// Times are intervals and timeouts.
 type Times struct {
-	PingInterval time.Duration // 0: no pings
+	PingInterval time.Duration // 0 means no pings
 	PongTimeout  time.Duration
 	ExpiryGrace  time.Duration
 	DrainDelay   time.Duration // from the signal until the drain
-	Drain        time.Duration // 0: all at once
-	Reload       time.Duration // between looks at the files; 0: only when a signal asks
+	Drain        time.Duration // 0 closes all at once
+	Reload       time.Duration // between two reads of the files; 0 means only after a signal
 }
 
-// Log says what is logged and how.
+// Log are the settings of the log.
 type Log struct {
 	Level  slog.Level
-	Format string // LogAuto and so on
+	Format string // one of LogAuto, LogText, LogLogfmt and LogJSON
 }
 
 // The log formats.
@@ -121,10 +121,10 @@ const (
 	LogJSON   = "json"
 )
 
-// Secret is a text that does not show itself when it is printed or logged.
+// Secret is a string that is redacted when it is printed or logged.
 type Secret string
 
-// String returns a text that stands for the secret.
+// String returns a placeholder.
 func (Secret) String() string { return "[redacted]" }
 
 // GoString returns what String does.

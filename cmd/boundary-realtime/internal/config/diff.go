@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Diff returns the settings in which two configurations differ, in the order of
-// the table: "message_rate: 1000 -> 500". Of secrets, and of values that differ
-// only in a part that is not shown, it says "changed".
+// Diff returns the settings in which two configurations differ, in the order of the
+// table, such as "message_rate: 1000 -> 500". For secrets, and for values that differ
+// only in a redacted part, it is "changed".
 func Diff(old, next *Config) (changes []string) {
 	for _, s := range settings {
 		before, after := s.field(old), s.field(next)

@@ -6,17 +6,16 @@ import (
 	"strings"
 )
 
-// injected matches what Kubernetes puts into the environment of every pod for a
-// service called realtime, or realtime-something. It is no mistake of the user.
+// injected matches the variables that Kubernetes adds to every pod for a service called
+// realtime or realtime-something. They are not mistakes of the user.
 var injected = regexp.MustCompile(`^REALTIME_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)$`)
 
 func ignored(name, text string) bool {
 	return injected.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(text, "://")
 }
 
-// readEnviron returns the settings in the environment and the path of the YAML
-// file, where one is named. A variable that is empty is not set: that is how
-// deployment tools write what they leave out.
+// readEnviron returns the settings in the environment, and the path of the YAML file if
+// there is one. An empty variable is not set: deployment tools write it that way.
 func readEnviron(environ []string, problems *Problems) (entries []entry, file string) {
 	for _, variable := range slices.Sorted(slices.Values(environ)) {
 		name, text, _ := strings.Cut(variable, "=")
@@ -31,7 +30,7 @@ func readEnviron(environ []string, problems *Problems) (entries []entry, file st
 			file = text
 		case name == EnvAPIURL, name == EnvURL, name == EnvToken, ignored(name, text):
 		default:
-			problems.add("%s: there is no such variable%s", name, suggestion(name, envNames()))
+			problems.add("%s: unknown variable%s", name, suggestion(name, envNames()))
 		}
 	}
 	return entries, file

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds what is read of a configuration file, in bytes.
+// maxFile is the largest size of a configuration file in bytes.
 const maxFile = 1 << 20
 
 func readEntries(path string, data []byte, err error, problems *Problems) []entry {
@@ -25,9 +25,9 @@ func readEntries(path string, data []byte, err error, problems *Problems) []entr
 	return parseFile(path, data, problems)
 }
 
-// readLimited reads a file that is expected to be small, so that a wrong path
-// such as /dev/zero is an error and not the end of the memory. No error of it
-// names the path: it may be a secret that was given where its file belongs.
+// readLimited reads a small file, so that a wrong path such as /dev/zero is an error and
+// does not use up the memory. Its errors do not contain the path, which may be a secret
+// in place of the path.
 func readLimited(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// cause returns why a file cannot be read, without its path.
+// cause returns the error of reading a file, without its path.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
@@ -65,13 +65,13 @@ func parseFile(path string, data []byte, problems *Problems) (entries []entry) {
 		label := fmt.Sprintf("%s:%d: %.64q", path, key.Line, key.Value)
 		s, known := findSetting(key.Value)
 		if !known {
-			problems.add("%s: there is no such setting%s", label, suggestion(key.Value, names()))
+			problems.add("%s: unknown setting%s", label, suggestion(key.Value, names()))
 			continue
 		}
 		place := fmt.Sprintf("%s:%d: ", path, key.Line)
 		label = place + s.name
 		if line := lines[s.name]; line != 0 {
-			problems.add("%s: it is given in line %d already", label, line)
+			problems.add("%s: it is already set in line %d", label, line)
 			continue
 		}
 		lines[s.name] = key.Line
@@ -91,25 +91,25 @@ func parseMapping(data []byte) ([]*yaml.Node, error) {
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return nil, nil // nothing but comments
+		return nil, nil // only comments
 	case err != nil:
 		return nil, withLine(err, data)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one document; write one")
+		return nil, errors.New("more than one YAML document; write one")
 	}
 	root := document.Content[0]
 	switch {
 	case root.Kind == yaml.ScalarNode && root.Tag == "!!null":
 		return nil, nil
 	case root.Kind != yaml.MappingNode:
-		return nil, errors.New("not a mapping; write one setting a line, such as listen: 127.0.0.1:8080")
+		return nil, errors.New("not a mapping; write one setting per line, such as listen: 127.0.0.1:8080")
 	}
 	return root.Content, nil
 }
 
-// withLine adds the line to an error of the YAML library that has none: it leaves
-// out the first, and that of a character which may not stand in a file.
+// withLine adds the line to an error of the YAML library, which omits line 1 and the line
+// of an invalid character.
 func withLine(err error, data []byte) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if strings.HasPrefix(text, "line ") {
@@ -122,12 +122,12 @@ func withLine(err error, data []byte) error {
 	return fmt.Errorf("yaml: line %d: %s", 1+bytes.Count(before, []byte("\n")), text)
 }
 
-// isForeign reports whether YAML has no place for a character.
+// isForeign reports whether a character is not allowed in YAML.
 func isForeign(r rune) bool {
 	return r == utf8.RuneError || unicode.IsControl(r) && !strings.ContainsRune("\t\r\n\u0085", r)
 }
 
-// nodeText returns the value as it would be written in a variable.
+// nodeText returns the value as it is written in a variable.
 func nodeText(node *yaml.Node) (string, error) {
 	switch node.Kind {
 	case yaml.ScalarNode:

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Digests are the digests of what files hold, by the settings that name them. A
-// file that cannot be read has that of the error.
+// Digests are the digests of files, by the settings that name them. For a file that
+// cannot be read it is the digest of the error.
 type Digests map[string]digest
 
 type digest [sha256.Size]byte
 
-// settingsFile is the file of the settings in Digests.
+// settingsFile is the key of the configuration file in Digests.
 const settingsFile = "config"
 
 // fileSettings are the settings that name a file.
@@ -28,7 +28,7 @@ var fileSettings = []struct {
 	{"api_key_file", func(c *Config) string { return c.Access.APIKeyFile }},
 }
 
-// Digests reads the file of the settings and those that settings name.
+// Digests reads the configuration file and the files that settings name.
 func (c *Config) Digests() Digests {
 	digests := Digests{}
 	for _, f := range fileSettings {
@@ -39,8 +39,7 @@ func (c *Config) Digests() Digests {
 	return digests
 }
 
-// DigestsLoaded is Digests with the file of the settings as it was when Load read
-// it.
+// DigestsLoaded is Digests with the configuration file as Load read it.
 func (c *Config) DigestsLoaded() Digests {
 	digests := c.Digests()
 	if c.file != "" {
@@ -56,9 +55,9 @@ func digestOf(data []byte, err error) digest {
 	return sha256.Sum256(data)
 }
 
-// Changes returns the settings whose files hold something else than in old, as
-// Diff does. The file of the settings itself is left out, and so are the settings
-// that are in changes already, since they name another file.
+// Changes returns the settings whose files differ from old, in the form of Diff. It
+// omits the configuration file itself, and settings that are in changes already because
+// they name another file.
 func (d Digests) Changes(old Digests, changes []string) (more []string) {
 	for _, f := range fileSettings[1:] {
 		before, had := old[f.name]

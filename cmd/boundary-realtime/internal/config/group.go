@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// groups divide the table of settings for the help. A group ends where the next
-// one begins.
+// groups divide the table of settings for the help. A group ends at the next one.
 var groups = []struct {
 	first string // setting
 	title string
@@ -32,12 +31,12 @@ func groupTitles() []string {
 	return titles
 }
 
-// HelpOnSecrets says how settings are given, and which of them have no flag.
+// HelpOnSecrets returns the help on the sources of settings and on secrets.
 func HelpOnSecrets() string {
 	var b strings.Builder
-	b.WriteString("A setting is a flag, a variable of the environment, or a key of the YAML file that --config names; " +
-		"the first of these three in which it is set wins. Secrets have no flag, because every user of a machine can read " +
-		"the arguments of its processes. Give them in the environment, or as files:\n\n")
+	b.WriteString("Set a setting by a flag, by an environment variable, or by a key of the YAML file that --config names; " +
+		"if it is set in several places, the first of these wins. Secrets have no flag, because every user of a machine can read " +
+		"the arguments of its processes. Set them in the environment, or as files:\n\n")
 	for _, s := range settings {
 		if s.secret() {
 			fmt.Fprintf(&b, "  %s\n      %s\n", s.env(), s.help)

@@ -10,10 +10,10 @@ import (
 	"boundary-app.org/realtime/auth"
 )
 
-// MinAPIKey is the least length of an API key in bytes.
+// MinAPIKey is the smallest length of an API key in bytes.
 const MinAPIKey = 16
 
-// checkAPIKeys refuses keys that can be guessed.
+// checkAPIKeys refuses keys that are easy to guess.
 func (c *Config) checkAPIKeys(problems *Problems) {
 	keys, err := c.APIKeys()
 	if err != nil {
@@ -26,17 +26,16 @@ func (c *Config) checkAPIKeys(problems *Problems) {
 	}
 	for i, key := range keys {
 		if len(key) < MinAPIKey {
-			problems.add("%s: key %d of %d has %d bytes, and fewer than %d can be guessed; make one with: openssl rand -hex 16",
+			problems.add("%s: key %d of %d has %d bytes; use %d or more, so that it cannot be guessed; make one with: openssl rand -hex 16",
 				name, i+1, len(keys), len(key), MinAPIKey)
 		}
 	}
 }
 
-// checkVerifier tries to make a verifier of tokens, and names the setting that
-// is in the way.
+// checkVerifier makes a verifier of tokens, and adds a problem for the wrong setting.
 func (c *Config) checkVerifier(options auth.Options, problems *Problems) {
 	if u, err := url.Parse(c.JWT.JWKSURL); err == nil && u.User != nil {
-		problems.add("jwks_url: it holds a user name or password, which is not supported; key sets are public, so publish it without")
+		problems.add("jwks_url: it contains a user name or password, which is not supported; key sets are public, so publish it without")
 		return
 	}
 	options.Log = slog.New(slog.DiscardHandler)
@@ -53,14 +52,14 @@ func (c *Config) checkVerifier(options auth.Options, problems *Problems) {
 			}
 		}
 	}
-	if len(*problems) == given { // each key is good by itself
+	if len(*problems) == given { // each key is valid on its own
 		problems.add("jwt_algorithm: %s", withoutPackage(whole))
 	}
 }
 
 func withoutPackage(err error) string { return strings.TrimPrefix(err.Error(), "auth: ") }
 
-// keyPart is one of the settings that give keys, by itself.
+// keyPart is one setting of keys, without the others.
 type keyPart struct {
 	setting string
 	options auth.Options
@@ -86,7 +85,7 @@ func tryVerifier(options auth.Options) error {
 	return verifier.Close()
 }
 
-// offline keeps a check from fetching keys.
+// offline prevents that a check fetches keys.
 type offline struct{}
 
 func (offline) RoundTrip(*http.Request) (*http.Response, error) {

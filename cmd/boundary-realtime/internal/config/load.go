@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Sources are where the settings come from, the strongest first.
+// Sources are the sources of settings; the first in which a setting is set wins.
 type Sources struct {
 	Flags   map[string]string // from Flags.Values
 	Environ []string          // from os.Environ
-	File    string            // path of a YAML file; empty: what REALTIME_CONFIG names, or none
+	File    string            // path of a YAML file; empty means the one of REALTIME_CONFIG, or none
 }
 
-// Problems are all that is wrong with a configuration. Each names the setting
-// as the user wrote it and says what is allowed.
+// Problems are all mistakes in a configuration. Each names the setting as the user wrote
+// it, and the allowed values.
 type Problems []string
 
-// Error returns the problems, one a line.
+// Error returns the problems, one per line.
 func (p Problems) Error() string {
 	if len(p) == 1 {
 		return "configuration: " + p[0]
@@ -26,7 +26,7 @@ func (p Problems) Error() string {
 
 func (p *Problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
 
-// err is nil when there are none.
+// err returns nil if there are no problems.
 func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil
@@ -34,17 +34,17 @@ func (p Problems) err() error {
 	return p
 }
 
-// entry is a value that one source gives to one setting.
+// entry is the value of a setting in one source.
 type entry struct {
 	setting setting
-	label   string // the setting as that source calls it
+	label   string // the name of the setting in that source
 	text    string
 	place   string // in the file, as "realtime.yaml:3: "; empty in other sources
 }
 
-// Load reads the settings from all sources. It reads the YAML file but no file
-// that a setting names, and does not judge what the settings are together: see
-// Config.Check. The error is Problems.
+// Load reads the settings from all sources. It reads the YAML file, but not the files that
+// settings name, and does not check the settings against each other; Config.Check does.
+// The error is Problems.
 func Load(from Sources) (*Config, error) {
 	var problems Problems
 	environment, path := readEnviron(from.Environ, &problems)
@@ -98,9 +98,8 @@ func (c *Config) apply(origin string, entries []entry, problems *Problems) {
 	c.displaceRivals(entries)
 }
 
-// displaceRivals lets a source that gives a secret, or a file for it, replace
-// what a weaker one says of either. If a source gives both, both stay, for Check
-// to complain of.
+// displaceRivals removes the file of a secret if a stronger source has the secret, and the
+// reverse. If one source has both, both stay, and Check reports them.
 func (c *Config) displaceRivals(entries []entry) {
 	given := map[string]bool{}
 	for _, e := range entries {
@@ -120,9 +119,9 @@ func (c *Config) displaceRivals(entries []entry) {
 	}
 }
 
-// unset is for settings without a default.
+// unset clears a setting that has no default.
 func (c *Config) unset(s setting) {
-	_ = s.field(c).set("") // texts take any
+	_ = s.field(c).set("") // any text is allowed
 	delete(c.origins, s.name)
 	delete(c.places, s.name)
 }

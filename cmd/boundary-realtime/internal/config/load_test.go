@@ -102,7 +102,7 @@ func TestFileNamedByFlagIsStronger(t *testing.T) {
 func TestStrongerSourceOfASecretWins(t *testing.T) {
 	t.Parallel()
 	stored := writeFile(t, "in the file\n")
-	both := "are both set, by the same source"
+	both := "are both set in the same source"
 	tests := []struct {
 		name string
 		file string
@@ -169,16 +169,16 @@ func TestWhatIsWrong(t *testing.T) {
 		want []string // of the text
 	}{
 		{name: "misspelt variable", env: []string{"REALTIME_PING_INTERVALL=5s"}, want: []string{"REALTIME_PING_INTERVALL", "did you mean REALTIME_PING_INTERVAL?"}},
-		{name: "unknown variable", env: []string{"REALTIME_COLOUR_SCHEME=red"}, want: []string{"REALTIME_COLOUR_SCHEME", "no such variable", "check-config --reference"}},
+		{name: "unknown variable", env: []string{"REALTIME_COLOUR_SCHEME=red"}, want: []string{"REALTIME_COLOUR_SCHEME", "unknown variable", "check-config --reference"}},
 		{name: "variable in small letters", env: []string{"REALTIME_listen=:1"}, want: []string{"REALTIME_listen", "did you mean REALTIME_LISTEN?"}},
 		{name: "misspelt key", file: "drian: 1s\n", want: []string{`:1: "drian"`, "did you mean drain?"}},
-		{name: "key twice", file: "drain: 1s\ndrain: 2s\n", want: []string{":2: drain", "line 1 already"}},
+		{name: "key twice", file: "drain: 1s\ndrain: 2s\n", want: []string{":2: drain", "already set in line 1"}},
 		{name: "key without value", file: "drain:\n", want: []string{":1: drain", "no value"}},
 		{name: "nested value", file: "drain: {after: 1s}\n", want: []string{":1: drain", "plain value"}},
 		{name: "alias", file: "drain: &d 1s\npong_timeout: *d\n", want: []string{":2: pong_timeout", "plain value"}},
 		{name: "nested list", file: "required_roles: [[a]]\n", want: []string{":1: required_roles", "plain texts"}},
 		{name: "not a mapping", file: "- drain\n", want: []string{"not a mapping"}},
-		{name: "two documents", file: "drain: 1s\n---\ndrain: 2s\n", want: []string{"more than one document"}},
+		{name: "two documents", file: "drain: 1s\n---\ndrain: 2s\n", want: []string{"more than one YAML document"}},
 		{name: "not YAML in the first line", file: "a: b: c\n", want: []string{"yaml: line 1: mapping values are not allowed"}},
 		{name: "a control character", file: "drain: 1s\n\n\ndrain: \x01\n", want: []string{"yaml: line 4: control characters"}},
 		{name: "not UTF-8", file: "drain: 1s\npong_timeout: \xff\n", want: []string{"yaml: line 2: "}},

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// fileError is an error about the file that a setting names.
+// fileError is an error of the file that a setting names.
 type fileError struct {
 	setting string
 	path    string
@@ -18,11 +18,11 @@ func (e *fileError) Error() string { return e.setting + ": " + e.err.Error() + s
 
 func (e *fileError) Unwrap() error { return e.err }
 
-// shown returns the path for the end of an error, unless it may be a secret that
-// was given where its file belongs.
+// shown returns the path for the end of an error, unless it may be a secret in place of
+// the path.
 func shown(path string) string {
 	if !isPath(path) {
-		return " (the setting takes the path of a file; its value is not shown, since it does not look like one)"
+		return " (the setting is the path of a file; its value is not shown, since it does not look like a path)"
 	}
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
@@ -30,12 +30,12 @@ func shown(path string) string {
 	return ": " + path
 }
 
-// extensions are those of files that hold keys and settings.
+// extensions are those of files with keys or settings.
 var extensions = []string{".pem", ".crt", ".cer", ".der", ".key", ".pub", ".txt", ".secret", ".yaml", ".yml", ".json", ".env"}
 
-// isPath reports whether a text has the form of a path and not that of a secret:
-// it has the extension of a file, or lies in a directory that exists, or begins
-// as paths do and has short names only.
+// isPath reports whether a text looks like a path and not like a secret: it has the
+// extension of a file, or is in an existing directory, or begins like a path and has only
+// short names.
 func isPath(text string) bool {
 	slashed := filepath.ToSlash(text)
 	if len(text) > 4096 || strings.ContainsAny(text, "+=,\r\n") {

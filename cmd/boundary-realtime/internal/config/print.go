@@ -6,8 +6,7 @@ import (
 	"strconv"
 )
 
-// Print writes the effective settings as YAML, each with where it came from.
-// Secrets are redacted.
+// Print writes the effective settings as YAML, each with its source. Secrets are redacted.
 func (c *Config) Print(w io.Writer) error {
 	for _, s := range settings {
 		origin := c.origins[s.name]
@@ -29,8 +28,7 @@ func printLine(w io.Writer, name, text, comment string) error {
 	return nil
 }
 
-// PrintReference writes what settings there are: a YAML file in which all of
-// them are commented out.
+// PrintReference writes all settings as a YAML file in which they are commented out.
 func PrintReference(w io.Writer) error {
 	for _, s := range settings {
 		flag := "--" + s.flag()

@@ -2,10 +2,10 @@ package config
 
 import "strings"
 
-// suggestion returns "; did you mean X?" where a known name is close, else where
-// to find the names.
+// suggestion returns "; did you mean X?" if a known name is similar, else where to find
+// all names.
 func suggestion(name string, known []string) string {
-	// More than one slip in three letters, or more than three, is another word.
+	// With more than one mistake in three letters, or more than three, it is another word.
 	best, least := "", min(3, (len(bare(name))+2)/3)+1
 	for _, candidate := range known {
 		if d := distance(bare(name), bare(candidate)); d < least {
@@ -18,13 +18,13 @@ func suggestion(name string, known []string) string {
 	return "; did you mean " + best + "?"
 }
 
-// bare drops what all variables have in common: it would make them all alike.
+// bare removes the common prefix of all variables, which would make them similar.
 func bare(name string) string {
 	return strings.TrimPrefix(strings.ToLower(name), strings.ToLower(envPrefix))
 }
 
-// distance returns how many bytes must be inserted, deleted or replaced to
-// make a into b (Levenshtein). Long names are far from everything.
+// distance returns the number of bytes to insert, delete or replace to turn a into b
+// (Levenshtein). A long name is similar to none.
 func distance(a, b string) int {
 	const longest = 64
 	if len(a) > longest || len(b) > longest {

@@ -16,8 +16,8 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// value is a place of a Config as a user writes and reads it. An error of set
-// says what is allowed.
+// value is a field of a Config in the form in which a user writes and reads it. An error
+// of set names the allowed values.
 type value interface {
 	set(text string) error
 	String() string
@@ -28,7 +28,7 @@ type text struct{ to *string }
 func (v text) set(s string) error { *v.to = s; return nil }
 func (v text) String() string     { return *v.to }
 
-// link is a URL that is printed without what may be a credential in it.
+// link is a URL that is printed without possible credentials.
 type link struct{ to *string }
 
 func (v link) set(s string) error { *v.to = s; return nil }
@@ -68,7 +68,7 @@ func redact(present bool) string {
 	return Secret("").String()
 }
 
-// splitKeys drops empty keys: they must open nothing.
+// splitKeys splits a list of keys and drops empty ones, which must not give access.
 func splitKeys(s string) (keys []Secret) {
 	for _, key := range splitList(s) {
 		keys = append(keys, Secret(key))
@@ -170,7 +170,7 @@ func (v number) set(s string) error {
 
 func (v number) String() string { return strconv.Itoa(*v.to) }
 
-// count is a number of which 0 means any.
+// count is a limit; 0 means no limit.
 type count struct{ to *int }
 
 func (v count) set(s string) error {
@@ -200,8 +200,7 @@ func (v networks) set(s string) error {
 	return nil
 }
 
-// parseNetwork reads an address or a network. One of IPv4 that is written as one
-// of IPv6 is returned as what it is.
+// parseNetwork reads an address or a network. It returns IPv4 in IPv6 form as IPv4.
 func parseNetwork(item string) (netip.Prefix, error) {
 	if !strings.Contains(item, "/") { // a zone could hold one
 		address, err := netip.ParseAddr(item)
@@ -236,7 +235,7 @@ func (v places) set(s string) error {
 		source := realtime.TokenSource(item)
 		switch {
 		case !slices.Contains(known, item):
-			return fmt.Errorf("%q is no place of a token; use %s", item, alternatives(known))
+			return fmt.Errorf("%q is not a place of a token; use %s", item, alternatives(known))
 		case slices.Contains(sources, source):
 			return fmt.Errorf("%q is given twice", item)
 		}
@@ -298,8 +297,7 @@ func (v rate) set(s string) error {
 
 func (v rate) String() string { return strconv.FormatFloat(*v.to, 'f', -1, 64) }
 
-// size is a number of bytes. Decimal units are refused, for KB may
-// mean 1000 or 1024.
+// size is a number of bytes. Decimal units are refused, since KB may mean 1000 or 1024.
 type size struct{ to *int }
 
 var units = []struct {
@@ -336,7 +334,7 @@ func (v size) String() string {
 	return strconv.FormatInt(n, 10)
 }
 
-// sizeWithin is a size between two others.
+// sizeWithin is a size between least and most.
 type sizeWithin struct {
 	size
 	least, most int
