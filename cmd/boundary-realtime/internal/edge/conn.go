@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// conn is an accepted connection, until it is closed or taken over.
+// conn is an accepted connection until it is closed or taken over.
 type conn struct {
 	net.Conn // static
 	listener *Listener
 	accepted time.Time
 
-	phase    atomic.Int32 // fresh and so on
+	phase    atomic.Int32 // one of the phases below
 	header   atomic.Int64 // bytes read since the last request was answered
 	alone    atomic.Bool  // net/http answered without a handler
 	released atomic.Bool
@@ -34,30 +34,30 @@ func (l *Listener) watch(accepted net.Conn) *conn {
 	return c
 }
 
-// The phases of a connection: fresh → begun → inHand ⇄ between. net/http may leave
-// any of them out but the first.
+// The phases of a connection: fresh → begun → inHand ⇄ between. net/http may skip any but
+// the first.
 const (
-	fresh   int32 = iota // nothing of a request has come
-	begun                // something of the first request has come
+	fresh   int32 = iota // no byte of a request has arrived
+	begun                // a part of the first request has arrived
 	inHand               // a handler has a request, or its answer ended the connection
-	between              // a request was answered, and the next may come
+	between              // a request was answered, and the next may arrive
 )
 
-// begin notes that net/http has a request, or takes something for one. Of a request
-// after the first it does not always say so.
+// begin notes that net/http has a request, or data that it takes for one. For later
+// requests it is not always called.
 func (c *conn) begin() { c.phase.CompareAndSwap(fresh, begun) }
 
 // requested notes that a handler has a request.
 func (c *conn) requested() { c.phase.Store(inHand) }
 
-// answered notes that a request was answered and the next may come.
+// answered notes that a request was answered and the next may arrive.
 func (c *conn) answered() {
 	c.phase.Store(between)
 	c.alone.Store(false)
 	c.header.Store(0)
 }
 
-// Read reads what the client sent.
+// Read reads from the client.
 func (c *conn) Read(b []byte) (int, error) {
 	if err := c.introduce(); err != nil {
 		return 0, &net.OpError{Op: "read", Net: "tcp", Addr: c.Conn.RemoteAddr(), Err: err}
@@ -87,16 +87,15 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 }
 
-// alertSize is the most bytes with which TLS says that a connection ends. Answers
-// have more.
+// alertSize is the largest size of a TLS alert that ends a connection. Answers are larger.
 const alertSize = 64
 
-// partSize is how many bytes are written at once, so that a client that reads a
-// long answer slowly is seen to read.
+// partSize is the number of bytes that are written at once, so that progress of a slow
+// client with a long answer is noticed.
 const partSize = 64 << 10
 
-// CloseWrite tells the client that nothing more will come. With it net/http begins
-// to end a connection without TLS.
+// CloseWrite ends the direction to the client. net/http calls it first when it ends a
+// connection without TLS.
 func (c *conn) CloseWrite() error {
 	c.ended.Do(c.count)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
@@ -105,8 +104,8 @@ func (c *conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// Close closes the connection, at once or when the client has taken what was
-// written, for which it has the rest of AnswerTime.
+// Close closes the connection, at once or when the client has taken all written bytes,
+// within the rest of AnswerTime.
 func (c *conn) Close() error {
 	if c.released.Load() {
 		return c.Conn.Close()
@@ -132,7 +131,7 @@ func (c *conn) count() {
 	}
 }
 
-// reset drops what the client has not taken, and closes.
+// reset drops bytes that the client has not taken, and closes the connection.
 func (c *conn) reset() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -140,18 +139,18 @@ func (c *conn) reset() {
 	_ = c.Conn.Close()
 }
 
-// resetUnread is reset for a client that took too long.
+// resetUnread is reset for a client that does not read in time.
 func (c *conn) resetUnread() {
 	c.reset()
 	c.listener.report(slog.LevelInfo, unreadAnswer,
-		"a connection was cut: its client does not read what it is answered", c.RemoteAddr().String())
+		"a connection was reset: its client does not read the answer", c.RemoteAddr().String())
 }
 
-// Bare returns the connection that was accepted. It can be polled in place of
-// this one, which holds back nothing.
+// Bare returns the accepted connection. It can be polled in place of c, which buffers
+// nothing.
 func (c *conn) Bare() net.Conn { return c.Conn }
 
-// release ends the watch.
+// release ends all limits, when the connection is taken over.
 func (c *conn) release() {
 	c.released.Store(true)
 	c.unread.stop()

@@ -9,8 +9,8 @@ import (
 	"boundary-app.org/realtime/internal/loglimit"
 )
 
-// errorLog passes the lines of net/http on. Remote peers cause them; those about
-// TLS have a rate of their own, since everyone who reaches the port can cause them.
+// errorLog passes on the lines of net/http, which remote peers cause, at a limited rate.
+// Lines about TLS have their own rate, since everyone who reaches the port can cause them.
 type errorLog struct{ tls, other *slog.Logger }
 
 func newErrorLog(to *slog.Logger) *log.Logger {

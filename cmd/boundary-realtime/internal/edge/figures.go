@@ -2,7 +2,7 @@ package edge
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// The reasons of refusals.
+// The reasons of refusals, see docs/errors.md.
 const (
 	headerTooLarge   = "header_too_large"
 	malformedRequest = "malformed_request"
@@ -12,18 +12,18 @@ const (
 	untrustedPeer    = "untrusted_peer"
 )
 
-// Figures count what listeners refuse. Safe for concurrent use.
+// Figures are the metrics of listeners. Safe for concurrent use.
 type Figures struct {
 	openingTimeouts prometheus.Counter
 	refusals        *prometheus.CounterVec
 }
 
-// NewFigures returns figures that are zero.
+// NewFigures returns metrics that start at zero.
 func NewFigures() *Figures {
 	f := &Figures{
 		openingTimeouts: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "realtime", Name: "opening_timeouts_total",
-			Help: "Clients that were cut because their first request did not come in time.",
+			Help: "Clients that were disconnected because their first request did not arrive in time.",
 		}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "realtime", Name: "http_refusals_total",
@@ -36,7 +36,7 @@ func NewFigures() *Figures {
 	return f
 }
 
-// Collectors are what there is to scrape.
+// Collectors returns the metrics, for a registry.
 func (f *Figures) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{f.openingTimeouts, f.refusals}
 }

@@ -14,26 +14,24 @@ import (
 
 // Options are the limits of a Listener.
 type Options struct {
-	// HeaderSize is the longest header of a request, in bytes. It must be more
-	// than 4096.
+	// HeaderSize is the longest header of a request in bytes. It must be more than 4096.
 	HeaderSize int
-	// HeaderTimeout is how long the header of a request may take to come.
+	// HeaderTimeout is the longest time until the header of a request has arrived.
 	HeaderTimeout time.Duration
-	// AnswerTime is how long bytes that were written may wait until the client
-	// takes them. A connection on which they wait longer is reset, after half of
-	// the time at the earliest.
+	// AnswerTime is the longest time until the client takes written bytes. A connection
+	// on which they wait longer is reset, at the earliest after half of the time.
 	AnswerTime time.Duration
-	// Proxies are the peers that connections may come from, each with a PROXY header
-	// (version 1 or 2) before the client's first byte. Connections of others are
-	// closed. Nil: all may come, without such a header.
+	// Proxies are the peers that may connect, each with a PROXY header (version 1 or 2)
+	// before the client's first byte. Connections from other peers are closed. Nil means
+	// that all peers may connect, without such a header.
 	Proxies origin.Proxies
-	// Figures count what is refused.
+	// Figures count refused requests and connections.
 	Figures *Figures
-	// Log gets a line, limited in rate, for what is refused.
+	// Log gets a line, limited in rate, for each of them.
 	Log *slog.Logger
 }
 
-// Listener accepts connections and bounds what their clients can hold.
+// Listener accepts connections and limits what their clients can hold.
 type Listener struct {
 	net.Listener
 	opts Options         // static
@@ -53,7 +51,7 @@ func (l *Listener) report(level slog.Level, reason, text, address string, attrs 
 	l.log.Of(reason).Log(context.Background(), level, text, attrs...)
 }
 
-// Accept waits for the next connection of a peer that may come.
+// Accept waits for the next connection of a peer that may connect.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
@@ -70,8 +68,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Watch sets the limits of a server, whose handler is set, and has it report on
-// its requests. The server must serve the Listener, or TLS on top of it.
+// Watch sets the limits of a server and makes it report its requests. The handler of the
+// server must be set; the server must serve the Listener, or TLS on top of it.
 func (l *Listener) Watch(s *http.Server) {
 	s.ReadHeaderTimeout = l.opts.HeaderTimeout
 	s.MaxHeaderBytes = l.opts.HeaderSize - slop
@@ -112,13 +110,13 @@ func (l *Listener) refuseHTTP2(w http.ResponseWriter, r *http.Request) {
 		http.StatusHTTPVersionNotSupported)
 }
 
-// slop is how much more than MaxHeaderBytes net/http reads of a header.
+// slop is the number of bytes that net/http reads of a header beyond MaxHeaderBytes.
 const slop = 4096
 
 type connKey struct{}
 
-// below returns the connection of ours that a server's connection is or is built
-// on, nil when there is none.
+// below returns the conn that a server's connection is, or is built on; nil if there is
+// none.
 func below(nc net.Conn) *conn {
 	if secure, ok := nc.(*tls.Conn); ok {
 		nc = secure.NetConn()

@@ -17,22 +17,21 @@ import (
 	"boundary-app.org/realtime/internal/origin"
 )
 
-// proxied is what a proxy says about a connection before the client's first byte.
+// proxied is the result of reading the PROXY header of a connection.
 type proxied struct {
 	once   sync.Once
 	client net.Addr // nil: the proxy itself
 	err    error
 }
 
-// trusts reports whether the other end of a connection may be a proxy.
+// trusts reports whether the peer of a connection is a listed proxy.
 func trusts(proxies origin.Proxies, accepted net.Conn) bool {
 	peer, ok := accepted.RemoteAddr().(*net.TCPAddr)
 	return ok && proxies.Trusts(peer.AddrPort().Addr())
 }
 
-// RemoteAddr returns the address of the client. Where a proxy says it, the first
-// caller waits for that; net/http calls it first of all, on the connection's own
-// goroutine.
+// RemoteAddr returns the address of the client. With the PROXY protocol the first call
+// waits for the header; net/http makes it on the connection's own goroutine.
 func (c *conn) RemoteAddr() net.Addr {
 	if c.introduce() == nil && c.proxied != nil && c.proxied.client != nil {
 		return c.proxied.client
@@ -40,8 +39,7 @@ func (c *conn) RemoteAddr() net.Addr {
 	return c.Conn.RemoteAddr()
 }
 
-// introduce reads what the proxy says, once. After an error the connection is
-// closed.
+// introduce reads the PROXY header, once. After an error the connection is closed.
 func (c *conn) introduce() error {
 	p := c.proxied
 	if p == nil {
@@ -64,17 +62,16 @@ func (c *conn) refuseProxy(err error) {
 		return // such as a balancer's check that the port is open
 	}
 	c.listener.report(slog.LevelWarn, proxyHeader,
-		"a connection was refused: proxy_protocol is on, and it does not begin with a PROXY header",
+		"a connection was refused: proxy_protocol is on, and the connection does not begin with a PROXY header",
 		c.Conn.RemoteAddr().String(), "error", err)
 }
 
-// errNoByte says that a connection was closed before its first byte.
+// errNoByte reports a connection that was closed before its first byte.
 var errNoByte = errors.New("edge: PROXY header: the connection was closed before its first byte")
 
-// readProxyHeader reads a PROXY header, version 1 or 2, and not a byte more: what
-// follows is the client's, and a WebSocket that takes the connection over reads it
-// from the socket. It returns the client's address, nil when the proxy made the connection
-// for itself.
+// readProxyHeader reads a PROXY header, version 1 or 2, and not a byte more: a WebSocket
+// that takes over the connection reads the rest from the socket. It returns the address of
+// the client, nil if the connection is the proxy's own.
 func readProxyHeader(r io.Reader) (net.Addr, error) {
 	text, err := frameProxyHeader(r)
 	if err != nil {
@@ -93,21 +90,21 @@ func readProxyHeader(r io.Reader) (net.Addr, error) {
 	return unknownAddr{}, nil
 }
 
-// unknownAddr is the address of a client that the proxy does not know. It is not
-// the proxy's, or what the client writes into X-Forwarded-For would be believed.
+// unknownAddr is the address of a client that the proxy does not know. It differs from the
+// proxy's address, for which X-Forwarded-For of the client would be trusted.
 type unknownAddr struct{}
 
 func (unknownAddr) Network() string { return "tcp" }
 func (unknownAddr) String() string  { return "unknown" }
 
-// The parts of a header of version 2 that come before its length, and the length.
+// The sizes of headers in bytes.
 const (
-	v2Fixed  = 16
+	v2Fixed  = 16 // the fixed part of version 2, which ends with the length of the rest
 	v2Length = v2Fixed - 2
-	v1Most   = 107 // bytes, with the end of the line
+	v1Most   = 107 // version 1, with the end of the line
 )
 
-// frameProxyHeader reads the bytes of a header, whatever they say.
+// frameProxyHeader reads the bytes of a header without checking their content.
 func frameProxyHeader(r io.Reader) ([]byte, error) {
 	text := make([]byte, len(proxyproto.SIGV1), v1Most)
 	if n, err := io.ReadFull(r, text); n == 0 && errors.Is(err, io.EOF) {

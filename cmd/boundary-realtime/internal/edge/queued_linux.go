@@ -7,8 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// queued returns how many bytes the other end of a connection has not
-// acknowledged, 0 where that is not known.
+// queued returns the number of bytes that the peer has not acknowledged, 0 if unknown.
 func queued(conn net.Conn) (n int) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {

@@ -4,6 +4,5 @@ package edge
 
 import "net"
 
-// queued returns 0: it is not known how many bytes the other end of a connection
-// has not acknowledged.
+// queued returns 0: the number of bytes that the peer has not acknowledged is unknown.
 func queued(net.Conn) int { return 0 }

@@ -6,16 +6,15 @@ import (
 	"net/http"
 )
 
-// TakeOver returns a handler that may take the connections of a Listener over:
-// what it hijacks is no longer watched, and without TLS it is the connection that
-// was accepted.
+// TakeOver returns a handler that may take over connections of a Listener: a hijacked
+// connection is no longer limited, and without TLS it is the accepted connection itself.
 func TakeOver(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(hijacker{w}, r)
 	})
 }
 
-// hijacker hands the connection out that was accepted.
+// hijacker returns the accepted connection when it is hijacked.
 type hijacker struct{ http.ResponseWriter }
 
 // Unwrap is for http.ResponseController.

@@ -5,30 +5,29 @@ import (
 	"time"
 )
 
-// unread bounds how long bytes wait until the client takes them. The WriteTimeout
-// of net/http does not: it begins again with each request, so that a client that
-// reads nothing can keep its connection by many small requests, and it ends when
-// the socket has an answer, which the client need not take then.
+// unread limits the time until the client takes written bytes. The WriteTimeout of net/http
+// does not: it starts again with each request, so that a client that reads nothing can keep
+// its connection with many small requests, and it ends when the socket has an answer, which
+// the client need not take.
 //
-// A timer runs while the client has not taken everything. It looks after half of
-// AnswerTime, again and again: bytes that were there at one look must be gone at
-// the next one.
+// A timer runs while the client has not taken everything. It checks after each half of
+// AnswerTime: bytes that waited at one check must be gone at the next one.
 type unread struct {
 	conn  *conn         // static
-	every time.Duration // static; between two looks
+	every time.Duration // static; between two checks
 
 	mu      sync.Mutex
 	written int64       // bytes given to Write
 	passed  int64       // bytes that Write has passed to the socket
-	due     int64       // bytes that the client must have taken at the next look
-	next    time.Time   // of the next look
+	due     int64       // bytes that the client must have taken at the next check
+	next    time.Time   // time of the next check
 	timer   *time.Timer // nil: the client has taken everything, or the watch has ended
 	closing bool        // the connection is closed when the client has taken everything, or
 	until   time.Time   // at this time
 	pause   time.Duration
 }
 
-// add notes that n bytes are about to be written.
+// add notes that n bytes will be written.
 func (u *unread) add(n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -40,7 +39,7 @@ func (u *unread) add(n int) {
 	}
 }
 
-// wrote notes that n bytes were written. After an error no more will be.
+// wrote notes that n bytes were written. After an error no more are written.
 func (u *unread) wrote(n int, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -50,7 +49,7 @@ func (u *unread) wrote(n int, err error) {
 	}
 }
 
-// look runs by the timer.
+// look is the function of the timer.
 func (u *unread) look() {
 	switch u.judge(time.Now()) {
 	case closeIt:
@@ -60,7 +59,7 @@ func (u *unread) look() {
 	}
 }
 
-// verdict is what becomes of a connection.
+// verdict is the result of a check.
 type verdict int
 
 const (
@@ -91,8 +90,8 @@ func (u *unread) judge(now time.Time) verdict {
 	return result
 }
 
-// again sets the timer for the next look, of which there are many when the
-// connection is about to be closed.
+// again sets the timer for the next check. A connection that is closing is checked more
+// often.
 func (u *unread) again(now time.Time) {
 	if u.closing {
 		u.pause *= 2
@@ -104,8 +103,7 @@ func (u *unread) again(now time.Time) {
 	u.timer.Reset(u.every)
 }
 
-// firstPause is between the close of a connection and the first look whether the
-// client has taken everything.
+// firstPause is the time from the close of a connection until the first check.
 const firstPause = 5 * time.Millisecond
 
 // close closes the connection, now or when the client has taken everything.

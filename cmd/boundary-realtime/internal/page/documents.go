@@ -11,8 +11,8 @@ import (
 	"boundary-app.org/realtime/docs"
 )
 
-// addDocuments serves the documents at the paths that their links to each other
-// have, and a list of them at /docs/.
+// addDocuments serves the documents at the paths of their links to each other, and a list
+// of them at /docs/.
 func addDocuments(mux *http.ServeMux) {
 	top := http.FileServerFS(realtime.Documents)
 	for _, name := range names(realtime.Documents) {
@@ -65,7 +65,7 @@ var listPage = template.Must(template.New("list").Parse(`<!doctype html>
 </html>
 `))
 
-// listDocuments returns the page at /docs/: first what a newcomer reads first.
+// listDocuments returns the page at /docs/. It lists first what a newcomer reads first.
 func listDocuments() []byte {
 	all := []document{
 		{"/README.md", title(realtime.Documents, "README.md")},

@@ -1,11 +1,11 @@
-// Package page owns the page on which a developer tries the server in a
-// browser: it connects, shows what arrives, and sends through the HTTP API. The
-// documents of this version are beside it.
+// Package page owns the page with which a developer tries the server in a browser: it
+// connects, shows the messages that arrive, and sends through the HTTP API. The package
+// also serves the documents of this version.
 //
-// The page is plain files, embedded, with nothing from elsewhere. It never puts
-// what arrives into the document other than as text. The package knows no
-// token: the page takes its own from the fragment of its address, which no
-// server sees. Its handler is safe for concurrent use.
+// The page consists of embedded files and loads nothing from other servers. It inserts
+// messages into the document only as text. The package has no token: the page takes its
+// token from the fragment of its URL, which no server sees. The handler is safe for
+// concurrent use.
 package page
 
 import (
@@ -18,13 +18,12 @@ import (
 //go:embed assets
 var embedded embed.FS
 
-// policy lets the page run its own scripts and talk to its own server, and
-// nothing else.
+// policy allows the page to run its own scripts and to call its own server, and nothing
+// else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// Handler serves the page at / and its assets beside it, the documents, and a
-// list of them at /docs/.
+// Handler serves the page at /, its assets, the documents, and a list of them at /docs/.
 func Handler() http.Handler {
 	assets, err := fs.Sub(embedded, "assets")
 	if err != nil {
@@ -39,7 +38,7 @@ func Handler() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store") // a new build of the program is a new page
+		h.Set("Cache-Control", "no-store") // a new build of the program has a new page
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			h.Set("Allow", "GET, HEAD")
 			http.Error(w, "the page is only read", http.StatusMethodNotAllowed)
@@ -47,7 +46,7 @@ func Handler() http.Handler {
 		}
 		switch path.Ext(r.URL.Path) {
 		case ".md", ".yaml":
-			h.Set("Content-Type", "text/plain; charset=utf-8") // browsers save these in place of showing them
+			h.Set("Content-Type", "text/plain; charset=utf-8") // browsers would download these otherwise
 		}
 		files.ServeHTTP(w, r)
 	})

@@ -7,9 +7,8 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
-// adminHandler answers operators: on loopback all users of this machine, else
-// the holders of an API key. Health is no secret. Pages of other sites get
-// nothing else.
+// adminHandler serves operators: on loopback all users of this machine, on other addresses
+// holders of an API key. Health needs no key. It refuses pages of other sites.
 func (s *Server) adminHandler() http.Handler {
 	inner := s.operations
 	local := config.IsLoopback(s.admin.listener.Addr().String())
@@ -25,8 +24,8 @@ func (s *Server) adminHandler() http.Handler {
 	return mux
 }
 
-// operations shows metrics and profiles. The profiler is wired by hand, for its
-// package puts it on a mux that every package shares.
+// operations serves metrics and profiles. It registers the profiler itself, since
+// importing its package adds it only to the shared default mux.
 func operations(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
@@ -38,8 +37,8 @@ func operations(metrics http.Handler) http.Handler {
 	return mux
 }
 
-// localOnly refuses requests for another host: a page from elsewhere can have
-// its own name point to this machine, and would then be of the same origin.
+// localOnly refuses requests for another host: a foreign page can resolve its own name to
+// this machine (DNS rebinding), and would then have the same origin.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !config.IsLoopback(r.Host) {
@@ -50,10 +49,10 @@ func localOnly(next http.Handler) http.Handler {
 	})
 }
 
-// ownPagesOnly refuses requests that a page of another site caused a browser to
-// send, for example as the source of an image. [http.CrossOriginProtection] lets
-// every GET pass, but here a GET costs something: a profile slows the process. A
-// client that does not send the header passes, since it is no current browser.
+// ownPagesOnly refuses requests that a page of another site makes a browser send, for
+// example as the source of an image. [http.CrossOriginProtection] allows every GET, but
+// here a GET is expensive: a profile slows the process. A client without the header is not
+// a current browser and passes.
 func ownPagesOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, site := range r.Header.Values("Sec-Fetch-Site") {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// The user of the link in the banner.
+// The user and role of the link in the banner.
 const (
 	devUser = "alice"
 	devRole = "user"
 )
 
-// WriteBanner tells a developer where to look first.
+// WriteBanner writes the URL of the page and the API key, for a developer.
 func (s *Server) WriteBanner(w io.Writer) error {
 	token, err := s.dev.token(devUser, []string{devRole}, []string{anyTopic}, time.Now())
 	if err != nil {

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// checkEvery is how often dev mode has the service check itself.
+// checkEvery is the interval of the consistency checks in dev mode.
 const checkEvery = 10 * time.Second
 
-// checkConsistency checks again and again, and logs what is found, until ctx is
-// done.
+// checkConsistency checks at an interval until ctx is done, and logs an inconsistency.
 func checkConsistency(ctx context.Context, check func() error, log *slog.Logger) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
@@ -21,7 +20,7 @@ func checkConsistency(ctx context.Context, check func() error, log *slog.Logger)
 		case <-ticker.C:
 		}
 		if err := check(); err != nil {
-			log.Error("the service contradicts itself, which is a bug of it; please report it", "error", err)
+			log.Error("the state of the service is inconsistent, which is a bug; please report it", "error", err)
 		}
 	}
 }

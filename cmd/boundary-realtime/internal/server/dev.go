@@ -18,14 +18,14 @@ type devMode struct {
 	secret []byte
 	apiKey string
 
-	// of every token: what the configuration asks for
+	// in every token: the rights that the configuration requires
 	claims map[string]any
 	roles  []string
 	names  config.ClaimNames
 }
 
-// newDevMode makes a secret to sign tokens with and an API key. It takes none
-// from the configuration: they would count elsewhere, and it shows its own.
+// newDevMode makes a secret for tokens and an API key. It does not use those of a
+// configuration, since dev mode shows its keys.
 func newDevMode(cfg *config.Config) *devMode {
 	d := &devMode{
 		secret: []byte(rand.Text() + rand.Text()),
@@ -48,15 +48,14 @@ func (d *devMode) claim(name, value string) {
 	}
 }
 
-// tokenLife is a working day and a bit.
+// tokenLife is longer than a working day.
 const tokenLife = 12 * time.Hour
 
-// anyTopic is the pattern of the topics claim that covers every topic.
+// anyTopic is the pattern of the topics claim that matches every topic.
 const anyTopic = "*"
 
-// token returns a token for a user with these roles, and the required ones:
-// without them it would open nothing. Topics are patterns of the topics that the
-// client may subscribe to; in dev mode as in production no others are allowed.
+// token returns a token for a user with these roles and the required ones. Topics are
+// patterns of the topics that the client may subscribe to, as in production.
 func (d *devMode) token(user string, roles, topics []string, now time.Time) (string, error) {
 	claims := maps.Clone(d.claims)
 	claims["jti"] = rand.Text()
@@ -78,10 +77,9 @@ func (d *devMode) withRequired(roles []string) []string {
 	return all
 }
 
-// loopbackPages lets pages of this machine connect, whatever their port: a
-// developer's own page is served by another program. Such a page brings its token
-// itself, as clients do that are no browsers, and so its request is judged as
-// theirs, without an Origin.
+// loopbackPages lets pages of this machine connect from any port: a developer's own page
+// is served by another program. It removes the Origin of such a request: the page sends
+// its token itself, like a client that is not a browser.
 func loopbackPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if origins := r.Header["Origin"]; len(origins) == 1 && isLoopbackOrigin(origins[0]) {

@@ -15,16 +15,16 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// sessionRequest is the body of POST /dev/session, a JSON object. All members
-// may be left out, and there are no others.
+// sessionRequest is the body of POST /dev/session, a JSON object. All members are
+// optional; others are refused.
 type sessionRequest struct {
-	// user is whom the token is for. Without a user the answer has no token.
+	// user is the user of the token. Without a user the answer has no token.
 	user string
-	// roles are the user's, beside those that the configuration requires.
+	// roles are added to those that the configuration requires.
 	roles []string
-	// topics are the patterns of the token's topics claim: the client may then
-	// subscribe to what they cover, and to nothing else. An empty list allows no
-	// topic. When the member is left out, the token covers every topic.
+	// topics are the patterns of the token's topics claim: the client may subscribe
+	// only to topics that match. An empty list allows no topic. Without the member the
+	// token allows every topic.
 	topics []string
 }
 
@@ -34,15 +34,15 @@ type sessionAnswer struct {
 	Token  string `json:"token,omitempty"`
 }
 
-// maxSession bounds the body of a request for a session, in bytes.
+// maxSession is the largest body of a request for a session in bytes.
 const maxSession = 4 << 10
 
-// session gives the page and programs of this machine the API key and, for a user
-// they name, a token. Problems are answered with 400 and a text; 403 is for pages
-// of other origins, those of other ports of this machine too.
+// session returns the API key and, if the request has a user, a token, to the page and to
+// programs of this machine. An invalid request gets 400 and a text; a page of another
+// origin, also of another port of this machine, gets 403.
 func (d *devMode) session(w http.ResponseWriter, r *http.Request) {
-	// A form cannot send JSON, and a script of another origin cannot without
-	// asking first, which is never granted.
+	// A form cannot send JSON. A script of another origin needs a preflight for it,
+	// which is never granted.
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" || !ownOrigin(r) {
 		http.Error(w, "only the page of this server may ask, with JSON", http.StatusForbidden)
 		return
@@ -130,8 +130,8 @@ func parseName(raw json.RawMessage) (string, error) {
 	return name, wire.CheckTarget("name", name)
 }
 
-// ownOrigin reports whether no other page asks. A program without a browser has
-// no origin.
+// ownOrigin reports whether the request is from the server's own page, or from a program
+// that is not a browser, which sends no origin.
 func ownOrigin(r *http.Request) bool {
 	origins := r.Header["Origin"]
 	if len(origins) == 0 {

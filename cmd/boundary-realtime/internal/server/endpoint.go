@@ -20,7 +20,7 @@ type endpoint struct {
 	scheme   string
 }
 
-// The limits of an HTTP request; a WebSocket is free of them once it is open.
+// The limits of an HTTP request. They do not apply to an open WebSocket.
 const (
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 30 * time.Second
@@ -37,7 +37,7 @@ func listen(address string, opts edge.Options) (*endpoint, error) {
 	return newEndpoint(listener, opts), nil
 }
 
-// unlistened says which setting to change when its address cannot be listened on.
+// unlistened returns the error for an address that cannot be listened on, with its setting.
 func unlistened(setting string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w; is another server running? Stop it, or set %s to another address", err, setting)
@@ -52,7 +52,7 @@ func newEndpoint(listener net.Listener, opts edge.Options) *endpoint {
 	e.http.ReadTimeout = requestTimeout
 	e.http.IdleTimeout = idleTimeout
 	e.http.Protocols = new(http.Protocols)
-	e.http.Protocols.SetHTTP1(true) // a WebSocket takes over its connection, and one of HTTP/2 cannot be had
+	e.http.Protocols.SetHTTP1(true) // a WebSocket takes over its connection, which HTTP/2 does not allow
 	return e
 }
 
@@ -72,6 +72,6 @@ func (e *endpoint) close() error {
 	if err := e.http.Shutdown(ctx); err != nil {
 		_ = e.http.Close()
 	}
-	_ = e.listener.Close() // it is closed twice, unless serve was never called
+	_ = e.listener.Close() // closed already, unless serve was never called
 	return nil
 }

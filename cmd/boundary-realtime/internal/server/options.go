@@ -42,8 +42,8 @@ func limits(l config.Limits) realtime.Limits {
 	}
 }
 
-// orNone writes the zero of the configuration, which means none, as the library
-// does, where zero means the default.
+// orNone returns -1 for zero: zero means none in the configuration, but the default in the
+// library, where -1 means none.
 func orNone[T time.Duration | float64](v T) T {
 	if v == 0 {
 		return -1

@@ -9,15 +9,15 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
-// parts are made of a configuration and of the files it names.
+// parts are made from a configuration and the files it names.
 type parts struct {
-	verifier    *auth.JWT // nil: the one in use stays
+	verifier    *auth.JWT // nil: keep the current one
 	apiKeys     []string
 	certificate *tls.Certificate // nil: no TLS
 }
 
-// prepare reads the files of a configuration and makes all that can fail, so that
-// a configuration is taken as a whole or not at all.
+// prepare reads the files of a configuration and makes everything that can fail, so that
+// a configuration takes effect as a whole or not at all.
 func (s *Server) prepare(cfg *config.Config, tokens bool) (p parts, err error) {
 	secrets, err := cfg.APIKeys()
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Server) prepare(cfg *config.Config, tokens bool) (p parts, err error) {
 	return p, err
 }
 
-// newVerifier makes a verifier that goes on with the key set of the one in use.
+// newVerifier makes a verifier that starts with the key set of the current one.
 func (s *Server) newVerifier(cfg *config.Config) (*auth.JWT, error) {
 	options, err := cfg.Auth()
 	if err != nil {
@@ -55,8 +55,8 @@ func (s *Server) newVerifier(cfg *config.Config) (*auth.JWT, error) {
 	return auth.New(options)
 }
 
-// install has new requests served with the parts. Connections that are open keep
-// what they were opened with.
+// install uses the parts for new requests. Open connections keep the parts with which they
+// were opened.
 func (s *Server) install(cfg *config.Config, p parts) {
 	if p.verifier != nil {
 		s.verifier.set(p.verifier)

@@ -364,5 +364,5 @@ func TestNothingSecretShowsInDevMode(t *testing.T) {
 	if found := p.secrets.ShownIn(p.shown.String()); len(found) > 0 || !strings.Contains(strings.ToLower(p.shown.String()), "<!doctype html") {
 		t.Errorf("the page shows %q, or is not there", found)
 	}
-	p.wantsNothingIn(output.String(), `level=WARN msg="dev mode: everyone on this machine can get a token; not for production"`, "level=DEBUG")
+	p.wantsNothingIn(output.String(), `level=WARN msg="dev mode: everyone on this machine can get a token; do not use it in production"`, "level=DEBUG")
 }

@@ -15,7 +15,7 @@ import (
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
 )
 
-// The results of a reload, as the metric has them.
+// The results of a reload, as labels of the metric.
 const (
 	reloadTaken   = "taken"
 	reloadRefused = "refused"
@@ -32,32 +32,32 @@ func newReloads() *prometheus.CounterVec {
 	return reloads
 }
 
-// Reload says when and how a running server takes a new configuration.
+// Reload are the sources of new configurations for a running server.
 type Reload struct {
-	// Load returns the configuration as it is now, and with an error that is
-	// Problems all that is wrong with it. The configuration is never nil.
+	// Load returns the present configuration. Its error is Problems, with all mistakes.
+	// The configuration is never nil.
 	Load func() (*config.Config, error)
-	// Asked has a value when a new configuration is wanted now.
+	// Asked receives a value to request a reload.
 	Asked <-chan os.Signal
-	// Level is that of the log.
+	// Level is the level of the log.
 	Level *slog.LevelVar
 }
 
-// OnReload has Run reload the configuration when asked, and when one of its
-// files has changed. Call it before Run.
+// OnReload makes Run reload the configuration on request, and when one of its files has
+// changed. Call it before Run.
 func (s *Server) OnReload(r Reload) { s.reload = &r }
 
-// reloader takes new configurations over. Its goroutine owns it.
+// reloader applies new configurations. Its goroutine owns it.
 type reloader struct {
 	Reload
 	server *Server
 	log    *slog.Logger
 
-	running *config.Config // in force
-	content config.Digests // of the files in force
-	read    *config.Config // that was read last: in force, or refused
+	running *config.Config // in use
+	content config.Digests // of the files in use
+	read    *config.Config // read last: in use, or refused
 	seen    config.Digests // of its files, when it was read
-	glimpse config.Digests // of its files, at the last look
+	glimpse config.Digests // of its files, at the last check
 }
 
 func newReloader(s *Server, r Reload) *reloader {
@@ -90,8 +90,8 @@ func (r *reloader) run(ctx context.Context) {
 	}
 }
 
-// changed reports whether a file holds something new, and the same at two looks:
-// files that belong together are seldom written at once.
+// changed reports whether a file has new content that is the same at two checks: files
+// that belong together are seldom written at the same time.
 func (r *reloader) changed() bool {
 	now := r.read.Digests()
 	settled := maps.Equal(now, r.glimpse)
@@ -99,10 +99,10 @@ func (r *reloader) changed() bool {
 	return settled && !maps.Equal(now, r.seen)
 }
 
-// reload takes the configuration over as a whole, or logs why not.
+// reload applies the new configuration as a whole, or logs its mistakes.
 func (r *reloader) reload(cause string) {
 	next, err := r.Load()
-	content := next.DigestsLoaded() // before apply reads the files: what changes later is seen later
+	content := next.DigestsLoaded() // before apply reads the files: a later change is found later
 	r.read, r.seen, r.glimpse = next, content, content
 	if err != nil {
 		r.refuse(cause, err)
@@ -118,11 +118,11 @@ func (r *reloader) reload(cause string) {
 	r.server.reloads.WithLabelValues(reloadTaken).Inc()
 	pending := config.Diff(wanted, next)
 	r.running, r.content = wanted, content
-	r.tell(cause, changes, pending)
+	r.logChanges(cause, changes, pending)
 }
 
-// tell logs what a reload changed, and what waits for the next start.
-func (r *reloader) tell(cause string, changes, pending []string) {
+// logChanges logs the changes of a reload, and those that need a restart.
+func (r *reloader) logChanges(cause string, changes, pending []string) {
 	switch {
 	case len(changes) > 0:
 		r.log.Info("the configuration was reloaded", "cause", cause, "changes", changes)
@@ -132,7 +132,7 @@ func (r *reloader) tell(cause string, changes, pending []string) {
 		r.log.Info("the configuration was reloaded; nothing changed", "cause", cause)
 	}
 	if len(pending) > 0 {
-		r.log.Warn("some settings changed that take effect at the next start only; until then the old values stay", "cause", cause, "settings", pending)
+		r.log.Warn("some changed settings take effect only at the next start; until then the old values stay", "cause", cause, "settings", pending)
 	}
 }
 
@@ -142,16 +142,15 @@ func (r *reloader) refuse(cause string, err error) {
 	if !errors.As(err, &problems) {
 		problems = config.Problems{err.Error()}
 	}
-	r.log.Error("the new configuration is refused as a whole; the old one stays in force", "cause", cause, "problems", []string(problems))
+	r.log.Error("the new configuration is refused as a whole; the old one stays in use", "cause", cause, "problems", []string(problems))
 }
 
-// apply puts a configuration into force. Where it returns an error, nothing has
-// changed.
+// apply makes a configuration take effect. If it returns an error, nothing has changed.
 func (r *reloader) apply(cfg *config.Config, changes []string) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := cfg.Check(); err != nil { // with what needs a restart as it was
+	if err := cfg.Check(); err != nil { // settings that need a restart have their old values
 		return err
 	}
 	s := r.server
@@ -174,14 +173,14 @@ func (r *reloader) apply(cfg *config.Config, changes []string) error {
 	return nil
 }
 
-// aboutTokens reports whether a change asks for a new verifier. Where none does,
-// the one in use keeps the key set it has fetched.
+// aboutTokens reports whether a change needs a new verifier. Without such a change the
+// current verifier keeps its fetched key set.
 func aboutTokens(change string) bool {
 	return strings.HasPrefix(change, "jwt_") || strings.HasPrefix(change, "jwks_")
 }
 
-// live returns the running configuration with what a running server can change
-// taken from next.
+// live returns the running configuration with the settings of next that can change while
+// the server runs.
 func live(running, next *config.Config) *config.Config {
 	c := *running
 	c.Log.Level = next.Log.Level
@@ -191,11 +190,11 @@ func live(running, next *config.Config) *config.Config {
 	if running.Listener.TLSCertFile != "" && next.Listener.TLSCertFile != "" {
 		c.Listener.TLSCertFile, c.Listener.TLSKeyFile = next.Listener.TLSCertFile, next.Listener.TLSKeyFile
 	}
-	if running.Dev { // its keys and tokens are those of the start
+	if running.Dev { // keys and tokens stay those of the start
 		return &c
 	}
 	c.JWT = next.JWT
-	c.JWT.Leeway, c.JWT.Lifetime = running.JWT.Leeway, running.JWT.Lifetime // of revocations, too
+	c.JWT.Leeway, c.JWT.Lifetime = running.JWT.Leeway, running.JWT.Lifetime // used for revocations, too
 	c.Access.APIKeys, c.Access.APIKeyFile = next.Access.APIKeys, next.Access.APIKeyFile
 	c.Access.RequiredRoles, c.Access.RequiredPermissions = next.Access.RequiredRoles, next.Access.RequiredPermissions
 	return &c

@@ -248,7 +248,7 @@ func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	address := r.publicURL()
 	r.set(withSecret + "message_rate: 7\nmessage_size: 1KiB\ncompression: on\njwt_leeway: 1s\n")
 	r.wantsChanges("message_rate: 1000 -> 7")
-	pending := r.wants("take effect at the next start only")
+	pending := r.wants("take effect only at the next start")
 	if want := []string{"compression: false -> true", "jwt_leeway: 30s -> 1s", "message_size: 64KiB -> 1KiB"}; !slices.Equal(pending.Settings, want) || pending.Level != "WARN" {
 		t.Errorf("the log names %q, want %q", pending.Settings, want)
 	}
@@ -257,7 +257,7 @@ func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	}
 	r.asked <- syscall.SIGHUP
 	r.wantsChanges()
-	if again := r.wants("take effect at the next start only"); !slices.Equal(again.Settings, pending.Settings) {
+	if again := r.wants("take effect only at the next start"); !slices.Equal(again.Settings, pending.Settings) {
 		t.Errorf("the second time the log names %q", again.Settings)
 	}
 }
@@ -388,6 +388,6 @@ func TestReloadInDevMode(t *testing.T) {
 	}
 	r.set("dev: true\nmessage_rate: 7\njwt_issuer: me\n")
 	r.wantsChanges("message_rate: 1000 -> 7")
-	r.wants("take effect at the next start only")
+	r.wants("take effect only at the next start")
 	connect(t, r.publicURL(), token, r.publicURL())
 }

@@ -9,7 +9,7 @@ import (
 	"boundary-app.org/realtime/internal/leftover"
 )
 
-// publicHandler answers clients, back ends and load balancers.
+// publicHandler serves clients, back ends and load balancers.
 func (s *Server) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	s.addHealth(mux)

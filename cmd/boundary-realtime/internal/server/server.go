@@ -29,20 +29,20 @@ type Server struct {
 	admin      *endpoint              // nil: off
 	reload     *Reload                // nil: the configuration of the start stays
 	reloads    *prometheus.CounterVec // by result
-	operations http.Handler           // metrics and profiles
-	loaded     config.Digests         // of the files of cfg, before they were read
+	operations http.Handler           // serves metrics and profiles
+	loaded     config.Digests         // of the files of cfg at the start
 
 	// replaced by a reload
 	verifier    swapVerifier
 	sockets     swapHandler // of /ws
 	calls       swapHandler // of the HTTP API
-	guarded     swapHandler // operations, for those who have an API key
+	guarded     swapHandler // operations, with an API key
 	certificate swapCertificate
 	apiDisabled atomic.Bool // there is no API key
 }
 
-// New makes a server of a configuration that Check has approved. It listens
-// when it returns, so that the addresses are known, and answers from Run on.
+// New makes a server from a configuration without mistakes (see Config.Check). When it
+// returns the server listens, so that its addresses are known; Run serves.
 func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, loaded: cfg.DigestsLoaded()}
 	if err := s.build(); err != nil {
@@ -95,10 +95,10 @@ func (s *Server) listenPublic(bounds edge.Options) (err error) {
 	return nil
 }
 
-// Run serves until ctx is done, and then drains: readiness turns red at once,
-// everything is served for the drain delay, the connections are closed within
-// the drain window while the API stays usable, and the listeners close last. It
-// returns nil after a drain, and an error when a listener fails.
+// Run serves until ctx is done, and then drains: /ready answers 503 at once, everything
+// else is served for the drain delay, then the connections are closed within the drain
+// window while the API still works, and the listeners close last. It returns nil after a
+// drain, and an error if a listener fails.
 func (s *Server) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -131,14 +131,14 @@ func (s *Server) announce() {
 	if s.admin != nil {
 		attrs = append(attrs, "admin", s.admin.url())
 		if !config.IsLoopback(s.admin.listener.Addr().String()) {
-			s.log.Warn("the admin listener can be reached from other machines, and keys travel to it in the clear; keep it in a private network",
+			s.log.Warn("the admin listener can be reached from other machines, and API keys are sent to it unencrypted; keep it in a private network",
 				"address", s.admin.listener.Addr().String())
 		}
 	}
 	s.log.Info("listening", attrs...)
 	s.warnOfDisabledAPI()
 	if s.dev != nil {
-		s.log.Warn("dev mode: everyone on this machine can get a token; not for production")
+		s.log.Warn("dev mode: everyone on this machine can get a token; do not use it in production")
 	}
 }
 
@@ -150,9 +150,9 @@ func (s *Server) warnOfDisabledAPI() {
 
 func (s *Server) drain() {
 	times := s.cfg.Times
-	hint := "/ready is red; connections are closed over the window; a second signal ends the process at once"
+	hint := "/ready answers 503; connections are closed over the window; a second signal ends the process at once"
 	if times.DrainDelay > 0 {
-		hint = "/ready is red; everything is served for the delay, then connections are closed over the window; a second signal ends the process at once"
+		hint = "/ready answers 503; everything else is served for the delay, then connections are closed over the window; a second signal ends the process at once"
 	}
 	s.log.Info("draining", "connections", s.svc.ConnectionCount(), "delay", times.DrainDelay, "window", times.Drain, "hint", hint)
 	start := time.Now()
@@ -164,7 +164,7 @@ func (s *Server) drain() {
 	s.log.Info("drained", "after", time.Since(start).Round(time.Millisecond))
 }
 
-// leastDrain lets clients answer a close frame even when nothing is spread.
+// leastDrain is the time for clients to answer a close frame without a drain window.
 const leastDrain = time.Second
 
 func (s *Server) endpoints() (all []*endpoint) {
@@ -176,15 +176,15 @@ func (s *Server) endpoints() (all []*endpoint) {
 	return all
 }
 
-// close ends whatever has been started.
+// close closes everything that New has started.
 func (s *Server) close() (err error) {
 	for _, e := range s.endpoints() {
 		err = errors.Join(err, e.close())
 	}
 	if s.svc != nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel()                // it was drained before, or never served: no delay
-		_ = s.svc.Shutdown(ctx) // nothing is left to close
+		cancel()                // the service was drained, or never served: no delay
+		_ = s.svc.Shutdown(ctx) // there are no connections
 	}
 	return errors.Join(err, s.verifier.Close())
 }

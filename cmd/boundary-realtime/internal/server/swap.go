@@ -9,7 +9,7 @@ import (
 	"boundary-app.org/realtime/auth"
 )
 
-// The types of this file hold what a reload replaces while requests use it. All
+// The types of this file hold values that a reload replaces while requests use them. All
 // are safe for concurrent use.
 
 // swapHandler is an http.Handler that can be replaced.
@@ -24,20 +24,20 @@ func (h *swapHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // swapVerifier is a Verifier that can be replaced.
 type swapVerifier struct{ current atomic.Pointer[auth.JWT] }
 
-// Verify verifies with the verifier of now.
+// Verify calls the current verifier.
 func (v *swapVerifier) Verify(ctx context.Context, token string) (*auth.Identity, error) {
 	return v.current.Load().Verify(ctx, token)
 }
 
-// set replaces the verifier and closes the one before, unless it is the same. A
-// token that waits for a key set of that one is answered with 503.
+// set replaces the verifier and closes the previous one, unless it is the same. A token
+// that waits for a key set of the previous one gets 503.
 func (v *swapVerifier) set(next *auth.JWT) {
-	if before := v.current.Swap(next); before != nil && before != next {
-		_ = before.Close() // it returns no error
+	if previous := v.current.Swap(next); previous != nil && previous != next {
+		_ = previous.Close() // it returns no error
 	}
 }
 
-// Close closes the verifier of now, if there is one.
+// Close closes the current verifier, if there is one.
 func (v *swapVerifier) Close() error {
 	if now := v.current.Load(); now != nil {
 		return now.Close()
