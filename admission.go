@@ -186,6 +186,6 @@ func (e *endpoint) checkIdentity(id *Identity) error {
 	if err := e.opts.Require.Check(id, time.Time{}); err != nil {
 		return err
 	}
-	e.service.noteLife(id.ExpiresAt, time.Now())
+	e.service.revoked.ObserveLifetime(id.ExpiresAt, time.Now())
 	return nil
 }

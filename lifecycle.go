@@ -151,13 +151,11 @@ func (s *Service) drain(ctx context.Context) error {
 		err = s.engine.WaitClosed(ctx)
 	}
 	left := s.engine.Open()
-	s.telling.end(ctx)
 	_ = s.node.Close()
 	s.life.callbacks.end()
 	ended := make(chan struct{})
 	go func() {
 		s.life.opening.Wait()
-		s.telling.running.Wait()
 		s.engine.Stop()
 		s.listeners.running.Wait()
 		close(ended)

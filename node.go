@@ -8,6 +8,7 @@ import (
 
 	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/engine"
+	"boundary-app.org/realtime/internal/revocation"
 	"boundary-app.org/realtime/wire"
 )
 
@@ -53,7 +54,7 @@ func (n localNode) Deliver(e bus.Envelope) bus.Reply {
 		return bus.Reply{Recipients: n.send(e.To, e.Body)}
 	}
 	if e.Op == bus.Revoke {
-		return bus.Reply{Recipients: n.deliverRevocation(e)}
+		return n.deliverRevocation(e)
 	}
 	do := n.operation(e)
 	if do == nil {
@@ -120,8 +121,19 @@ func unsubscribeOperation(topic string) func(*engine.Conn) bool {
 	}
 }
 
-// Answer knows no question yet.
-func (localNode) Answer(context.Context, []byte) []byte { return nil }
+// question is what one node asks others: one of its fields is set.
+type question struct {
+	Revocation *revocation.Command `json:"revocation,omitempty"` // what do you know of its tokens?
+}
+
+// Answer returns nil for a question of another version.
+func (n localNode) Answer(_ context.Context, body []byte) []byte {
+	var q question
+	if err := json.Unmarshal(body, &q); err != nil || q.Revocation == nil {
+		return nil
+	}
+	return n.answerTokens(*q.Revocation).Encode()
+}
 
 // MembersChanged logs which nodes come and go.
 func (n localNode) MembersChanged(joined, left []bus.NodeID) {

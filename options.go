@@ -77,7 +77,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.PongTimeout, 10*time.Second)
 	setDefault(&o.ExpiryGrace, 25*time.Second)
 	setDefault(&o.TokenLifetime, 24*time.Hour)
-	setDefault(&o.TokenLeeway, leastSkew)
+	setDefault(&o.TokenLeeway, 30*time.Second)
 	setDefault(&o.DrainWindow, 30*time.Second)
 	o.PingInterval = max(o.PingInterval, 0)
 	o.ExpiryGrace = max(o.ExpiryGrace, 0)

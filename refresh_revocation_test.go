@@ -36,7 +36,7 @@ func TestRevokeARefreshedConnection(t *testing.T) {
 		}
 		onA, spared := a.dial(t, used[2]), a.dial(t, other)
 		revoke(t, a.Service, realtime.Revocation{TokenID: "t0"}, 0)
-		revoke(t, a.Service, realtime.Revocation{Connection: mine.id}, 1)
+		revoke(t, a.Service, realtime.Revocation{Connection: mine.id}, 2)
 		mine.wantsClose(4503)
 		onA.wantsClose(4503)
 		spared.wantsNothing()

@@ -48,6 +48,9 @@ var (
 	// ErrNoConnection says that no node knows the connection of a Revocation (any
 	// more), and so neither its token. It matches nothing else.
 	ErrNoConnection = errors.New("there is no such connection, and so its token is not known; revoke by user or token id")
+	// ErrNoReply says that the node of a Revocation's connection did not reply. It
+	// may have closed the connection.
+	ErrNoReply = errors.New("the node of the connection did not reply; repeat the call")
 	// ErrTooManyRevocations says that the service remembers as many revocations
 	// as it may: 100,000.
 	ErrTooManyRevocations = revocation.ErrFull
@@ -61,42 +64,59 @@ const defaultRevoked = "revoked"
 // Revoke closes the connections whose tokens are revoked with 4503, on all nodes,
 // tells how many there were, and keeps them out: until the tokens have expired,
 // whoever connects with one is refused with 401, or 4500. Repeating a revocation
-// extends it. It does not wait for sockets that cannot keep up.
+// extends it. It does not wait for sockets that cannot keep up. What clients had
+// sent and OnMessage has not been given is dropped.
 //
-// Nodes keep revocations in memory: one that restarts has forgotten them. Where
-// a connection is on another node, its token reaches further nodes a moment after
-// Revoke has returned; what was connected with it there is closed then, and not
-// counted. What clients had sent and OnMessage has not been given is dropped.
+// Nodes keep revocations in memory: one that restarts has forgotten them, and one
+// in Receipt.Missing may not know this one.
 //
 // The error matches ErrInvalidRevocation or ErrInvalidTarget when the call is at
 // fault, ErrNoConnection when there is no such connection, and
 // ErrTooManyRevocations when nothing was done for want of room. After any other
-// error a part of the nodes may know of it: repeat the call.
+// error, ErrNoReply among them, a part of the nodes may know of it: repeat the call.
 func (s *Service) Revoke(ctx context.Context, r Revocation) (Receipt, error) {
 	receipt, err := s.revoke(ctx, r, time.Now())
 	if err != nil {
 		return Receipt{}, fmt.Errorf("realtime: revoke: %w", err)
 	}
+	s.log.Info("tokens were revoked", "by", r.by(), "connections", receipt.Recipients, "missing", len(receipt.Missing))
 	return receipt, nil
 }
 
-func (s *Service) revoke(ctx context.Context, r Revocation, now time.Time) (Receipt, error) {
+func (s *Service) revoke(ctx context.Context, r Revocation, now time.Time) (receipt Receipt, err error) {
 	if err := r.check(now); err != nil {
 		return Receipt{}, err
 	}
-	o, to := s.orderOf(r, now)
-	if err := s.begin(o, now); err != nil {
+	cmd := s.revokeCommand(r, now)
+	if err := s.beginRevocation(cmd, now); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := s.publishEnvelope(ctx, o.envelope(to))
-	if err != nil {
-		return Receipt{}, err
+	var tokens revocation.Tokens
+	if r.Connection != "" {
+		if tokens, err = s.closeConnection(ctx, r.Connection, cmd); err != nil {
+			return Receipt{}, err
+		}
+		cmd.Keys, cmd.User, receipt.Recipients = tokens.Keys, tokens.User, 1
 	}
-	if o.Keys == nil && receipt.Recipients == 0 {
-		return Receipt{}, ErrNoConnection
+	if r.Until.IsZero() {
+		known, missing := s.askTokens(ctx, cmd)
+		tokens.Extend(known)
+		cmd.Until = s.revoked.DefaultUntil(tokens, now).UnixMilli()
+		receipt.Missing = missing
 	}
-	s.log.Info("tokens were revoked", "by", r.by(), "connections", receipt.Recipients)
-	return receiptOf(receipt), nil
+	done, err := s.announce(ctx, Everyone(), cmd)
+	receipt.Recipients += done.Recipients
+	receipt.Nodes, receipt.Missing = done.Nodes, union(receipt.Missing, done.Missing)
+	return receipt, err
+}
+
+// beginRevocation remembers the keys of a command on this node, so that it knows
+// them if the bus fails. A command without keys is refused where there is no room.
+func (s *Service) beginRevocation(cmd revocation.Command, now time.Time) error {
+	if cmd.Keys == nil && s.revoked.Full(now) {
+		return ErrTooManyRevocations
+	}
+	return s.revoked.Apply(cmd, now)
 }
 
 func (r Revocation) check(now time.Time) error {

@@ -3,6 +3,7 @@ package realtime_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,31 +35,75 @@ func TestClusterRevocations(t *testing.T) {
 	})
 }
 
-// Where a connection is on another node, that node tells all which token it was
-// made with; connections with the same token are closed everywhere.
+// Where a connection is on another node, that node knows its tokens: connections
+// with the same token are closed everywhere.
 func TestClusterRevokesAConnectionsToken(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]claims{"with id": issued(), "without": issued().with(claims{"jti": nil})} {
+	for name, id := range map[string]any{"with id": "t1", "without": nil} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c := c.with(claims{"iat": time.Now().Add(-time.Hour).Unix(), "exp": time.Now().Add(time.Hour).Unix()})
-				a, b := cluster(t, overTransport, realtime.HandlerOptions{})
-				third := startOver(t, overTransport, realtime.Options{Bus: bus.NewMemory()}, realtime.HandlerOptions{})
-				onA, onB, apart := a.dial(t, c), b.dial(t, c), third.dial(t, c)
-				revoke(t, a.Service, realtime.Revocation{Connection: onB.id}, 1)
-				onB.wantsClose(4503)
-				synctest.Wait()
-				onA.wantsClose(4503)
-				apart.wantsNothing()
-				for _, s := range []*server{a, b} {
+			withFaults(t, 3, func(t *testing.T, _ *bustest.Faulty, servers []*server) {
+				c := issued().with(claims{"jti": id})
+				mine, same, other := servers[1].dial(t, c), servers[2].dial(t, c), servers[2].dial(t, user("u1"))
+				revoke(t, servers[0].Service, realtime.Revocation{Connection: mine.id}, 2)
+				mine.wantsClose(4503)
+				same.wantsClose(4503)
+				other.wantsNothing()
+				for i, s := range servers {
 					if !refused(t, s.Service, token(t, c)) {
-						t.Error("a node takes the token")
+						t.Errorf("node %d takes the token", i)
 					}
 				}
 			})
 		})
 	}
+}
+
+// A node that does not reply is named, and learns of the revocation late. The
+// others do not wait for it.
+func TestRevocationMissesANode(t *testing.T) {
+	withFaults(t, 3, func(t *testing.T, b *bustest.Faulty, servers []*server) {
+		silent := b.Nodes()[2]
+		c := issued()
+		quick, late := servers[1].dial(t, c), servers[2].dial(t, c)
+		b.Pause(silent)
+		begin := time.Now()
+		receipt, err := servers[0].Revoke(t.Context(), realtime.Revocation{User: "u1"})
+		if err != nil || receipt.Recipients != 1 || !slices.Equal(receipt.Missing, []bus.NodeID{silent}) {
+			t.Errorf("%+v, %v; want 1 connection, missing %s", receipt, err, silent)
+		}
+		if d := time.Since(begin); d > time.Second {
+			t.Errorf("it took %v", d)
+		}
+		quick.wantsClose(4503)
+		if _, err := servers[0].Revoke(t.Context(), realtime.Revocation{Connection: late.id}); !errors.Is(err, realtime.ErrNoReply) {
+			t.Errorf("of a connection of the silent node: %v, want ErrNoReply", err)
+		}
+		b.Resume(silent)
+		late.wantsClose(4503)
+		if !refused(t, servers[2].Service, token(t, c)) {
+			t.Error("the node takes the token")
+		}
+	})
+}
+
+// A node that was cut off has missed a revocation; repeated, it holds there, too.
+func TestRepeatedRevocationReachesAllNodes(t *testing.T) {
+	withFaults(t, 2, func(t *testing.T, b *bustest.Faulty, servers []*server) {
+		cut := b.Nodes()[1]
+		c := issued()
+		mine := servers[1].dial(t, c)
+		b.Cut(cut)
+		for range 2 {
+			receipt, err := servers[0].Revoke(t.Context(), realtime.Revocation{TokenID: "t1"})
+			if err != nil || !slices.Equal(receipt.Missing, []bus.NodeID{cut}) {
+				t.Fatalf("%+v, %v; want the node missing", receipt, err)
+			}
+		}
+		b.Heal(cut)
+		time.Sleep(thereAndBack)
+		mine.wantsNothing()
+		revoke(t, servers[0].Service, realtime.Revocation{TokenID: "t1"}, 1)
+		mine.wantsClose(4503)
+	})
 }
 
 // slowBus holds back what is published to everyone until release is closed.
@@ -72,78 +117,6 @@ func slowBus(b bus.Bus, release <-chan struct{}) bus.Bus {
 			}
 		}
 		return node.Publish(ctx, e)
-	})
-}
-
-// Shutdown waits until the bus has been told of a token, or has refused; what
-// was not told is logged.
-func TestShutdownWaitsForTheWordOfARevocation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		log := &journal{}
-		shared := slowBus(bus.NewMemory(), nil)
-		svc := newService(t, realtime.Options{Bus: shared, Log: log.logger()})
-		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		revoke(t, svc, realtime.Revocation{Connection: c.ID()}, 1)
-		start := time.Now()
-		if err := svc.Shutdown(t.Context()); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		wantsAfter(t, start, 10*time.Second, 10*time.Second)
-		if text := log.String(); !strings.Contains(text, "other nodes do not know of a revoked token") || !strings.Contains(text, "deadline") {
-			t.Errorf("the log: %s", text)
-		}
-	})
-}
-
-// A node that is told to shut down says first which token was revoked, while it is
-// on the bus.
-func TestShutdownTellsWhichTokenWasRevoked(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		memory, release := bus.NewMemory(), make(chan struct{})
-		slow := slowBus(memory, release)
-		a, b := newService(t, realtime.Options{Bus: memory}), newService(t, realtime.Options{Bus: slow})
-		id := &realtime.Identity{UserID: "u1", TokenID: "t1"}
-		c, err := b.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
-		if err != nil {
-			t.Fatal(err)
-		}
-		revoke(t, a, realtime.Revocation{Connection: c.ID()}, 1)
-		ended := make(chan error, 1)
-		go func() { ended <- b.Shutdown(context.Background()) }()
-		synctest.Wait()
-		close(release)
-		if err := <-ended; err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		_, err = a.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
-		if !errors.Is(err, realtime.ErrRevoked) {
-			t.Errorf("the other node: %v, want ErrRevoked", err)
-		}
-	})
-}
-
-// A shutdown that must not wait leaves the bus without a word, and that is logged.
-func TestShutdownInHasteAndRevocations(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		log := &journal{}
-		svc := newService(t, realtime.Options{Bus: slowBus(bus.NewMemory(), nil), Log: log.logger()})
-		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		revoke(t, svc, realtime.Revocation{Connection: c.ID()}, 1)
-		start := time.Now()
-		_ = svc.Shutdown(doneContext())
-		wantsAfter(t, start, 0, 0)
-		if text := log.String(); !strings.Contains(text, "other nodes do not know of a revoked token") {
-			t.Errorf("the log: %s", text)
-		}
 	})
 }
 

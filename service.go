@@ -36,9 +36,7 @@ type Service struct {
 	listeners listeners
 	pending   pendingLimiter
 
-	revoked     revocation.List
-	longestLife atomic.Int64 // of all identities that were accepted, in nanoseconds
-	telling     tellings
+	revoked *revocation.List
 }
 
 // New starts a service and joins its bus.
@@ -54,6 +52,7 @@ func New(opts Options) (*Service, error) {
 		s.published[route] = s.metrics.MessagesOut.WithLabelValues(route.String())
 	}
 	s.limits.Store(&opts.Limits)
+	s.revoked = revocation.NewList(opts.TokenLifetime, opts.TokenLeeway)
 	id := bus.NewNodeID()
 	s.engine = engine.New(opts.engine(s.metrics, id, interest{s}))
 	s.listeners.service = s

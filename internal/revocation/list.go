@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Max is how many entries a List keeps. An entry takes some 200 octets.
+// Max is how many entries a List keeps. An entry takes some 200 bytes.
 const Max = 100_000
 
 // Expired entries are looked for now and then: often enough that they do not
@@ -23,12 +23,22 @@ const (
 // ErrFull says that a List has as many entries as it may have.
 var ErrFull = errors.New("the list of revocations is full")
 
-// List is the revocations in force. The zero value is empty and ready. Safe for
-// concurrent use; nothing blocks.
+// List is the revocations in force. Safe for concurrent use; nothing blocks.
 type List struct {
+	leeway  time.Duration
+	longest atomic.Int64 // lifetime of a token, in nanoseconds
+
 	mu      sync.RWMutex
 	entries map[Key]Entry // guarded by mu
 	swept   time.Time     // guarded by mu
+}
+
+// NewList returns an empty list. Tokens are said to live for lifetime at most, and
+// are verified with a leeway of the clocks.
+func NewList(lifetime, leeway time.Duration) *List {
+	l := &List{leeway: leeway}
+	l.longest.Store(int64(lifetime))
+	return l
 }
 
 // Add adds an entry. Where there is one for the same user or token, it is
@@ -44,8 +54,7 @@ func (l *List) Add(e Entry, now time.Time) error {
 	if l.entries == nil {
 		l.entries = map[Key]Entry{}
 	}
-	e.At = slices.MaxFunc([]time.Time{old.At, e.At}, time.Time.Compare)
-	e.Until = slices.MaxFunc([]time.Time{old.Until, e.Until}, time.Time.Compare)
+	e.At, e.Until = Later(old.At, e.At), Later(old.Until, e.Until)
 	l.entries[e.Key] = e
 	return nil
 }

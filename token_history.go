@@ -35,7 +35,7 @@ func (c *Conn) tokens() []usedToken {
 // lastExpiry returns when the last of a connection's tokens expires that does.
 func (c *Conn) lastExpiry() (last time.Time) {
 	for _, t := range c.tokens() {
-		last = later(last, t.expires)
+		last = revocation.Later(last, t.expires)
 	}
 	return last
 }
@@ -45,7 +45,7 @@ func (c *Conn) lastExpiry() (last time.Time) {
 // connection closes it first, then looks at its tokens, so that a token which came
 // too late to be seen is not taken either.
 func (c *Conn) replace(who packed, now time.Time) error {
-	next, expired := who.used().Key, now.Add(-c.endpoint.service.skew())
+	next, expired := who.used().Key, now.Add(-c.endpoint.service.revoked.Tolerance())
 	earlier := slices.DeleteFunc(c.tokens(), func(t usedToken) bool {
 		return t.Key == next || !t.expires.IsZero() && !t.expires.After(expired)
 	})
