@@ -39,6 +39,7 @@ const (
 	shutDown           code = "shut_down"
 	overloaded         code = "overloaded"
 	tooManyRevocations code = "too_many_revocations"
+	nodeNoReply        code = "no_reply"
 	unavailable        code = "unavailable"
 )
 
@@ -75,5 +76,6 @@ var statuses = map[code]int{
 	shutDown:           http.StatusServiceUnavailable,
 	overloaded:         http.StatusServiceUnavailable,
 	tooManyRevocations: http.StatusServiceUnavailable,
+	nodeNoReply:        http.StatusServiceUnavailable,
 	unavailable:        http.StatusServiceUnavailable,
 }

@@ -13,6 +13,11 @@ const maxReason = 123
 // disconnected is the answer to a disconnect.
 type disconnected struct {
 	Disconnected int `json:"disconnected"`
+	incomplete
+}
+
+func disconnectedOf(r realtime.Receipt) disconnected {
+	return disconnected{r.Recipients, incomplete{r.Missing}}
 }
 
 // closeCodes lists the codes that mayClose accepts, for error texts.
@@ -36,33 +41,32 @@ type closeOrder struct {
 }
 
 func (a *api) disconnect(r *http.Request) (any, error) {
-	n, err := a.closeAll(r, connection(r))
-	if err == nil && n == 0 {
-		err = noConnection()
+	done, err := a.closeAll(r, connection(r))
+	if _, err := orNoConnection(done, err); err != nil {
+		return nil, err
 	}
-	return disconnected{n}, err
+	return disconnectedOf(done), nil
 }
 
 // disconnectAll returns a call that closes all connections of an address; none is no
 // error.
 func (a *api) disconnectAll(of pathAddress) call {
 	return func(r *http.Request) (any, error) {
-		n, err := a.closeAll(r, of(r))
-		return disconnected{n}, err
+		done, err := a.closeAll(r, of(r))
+		return disconnectedOf(done), err
 	}
 }
 
-func (a *api) closeAll(r *http.Request, to realtime.Address) (int, error) {
+func (a *api) closeAll(r *http.Request, to realtime.Address) (done realtime.Receipt, err error) {
 	data, err := readBody(r)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	order, err := parseCloseOrder(data)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
-	done, err := a.svc.Disconnect(r.Context(), to, order.code, order.reason)
-	return done.Recipients, err
+	return a.svc.Disconnect(r.Context(), to, order.code, order.reason)
 }
 
 // parseCloseOrder reads {"code":4503,"reason":"..."}. Both members, and the whole

@@ -69,6 +69,8 @@ func (a *api) problem(ctx context.Context, err error) *problem {
 		return newProblem(invalidRevocation, "%s", plain(err))
 	case errors.Is(err, realtime.ErrNoConnection):
 		return newProblem(unknownConnection, `there is no connection with this id, and so its token is not known; give "user" or "tokenId"`)
+	case errors.Is(err, realtime.ErrNoReply):
+		return noReply()
 	case errors.Is(err, realtime.ErrTooManyRevocations):
 		return newProblem(tooManyRevocations, "%s", plain(err))
 	case errors.Is(err, realtime.ErrShutdown):

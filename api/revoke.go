@@ -23,7 +23,7 @@ func (a *api) revoke(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return disconnected{done.Recipients}, nil
+	return disconnectedOf(done), nil
 }
 
 // parseRevocation reads {"user":"u1","until":"2026-01-02T03:04:05Z","reason":"..."}

@@ -4,16 +4,22 @@ import (
 	"net/http"
 
 	"boundary-app.org/realtime"
-
+	"boundary-app.org/realtime/bus"
 	"boundary-app.org/realtime/internal/strictjson"
 )
 
-// receipt is the answer to a send.
+// receipt is the answer to a send, and to a change of subscriptions.
 type receipt struct {
 	Recipients int `json:"recipients"`
+	incomplete
 }
 
-func receiptOf(r realtime.Receipt) receipt { return receipt{r.Recipients} }
+// incomplete is the part of an answer that names the nodes that did not reply.
+type incomplete struct {
+	Missing []bus.NodeID `json:"missing,omitempty"`
+}
+
+func receiptOf(r realtime.Receipt) receipt { return receipt{r.Recipients, incomplete{r.Missing}} }
 
 // send returns a call that sends its body, a message, to an address.
 func (a *api) send(to pathAddress) call {

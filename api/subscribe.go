@@ -7,11 +7,6 @@ import (
 	"boundary-app.org/realtime"
 )
 
-// reached is the answer to a change of the subscriptions of an address.
-type reached struct {
-	Recipients int `json:"recipients"`
-}
-
 // change is Service.Subscribe or Service.Unsubscribe.
 type change func(ctx context.Context, to realtime.Address, topic string) (realtime.Receipt, error)
 
@@ -20,14 +15,14 @@ type change func(ctx context.Context, to realtime.Address, topic string) (realti
 func changeAll(do change, of pathAddress) call {
 	return func(r *http.Request) (any, error) {
 		done, err := do(r.Context(), of(r), r.PathValue("topic"))
-		return reached{done.Recipients}, err
+		return receiptOf(done), err
 	}
 }
 
 func (a *api) unsubscribeAll(of pathAddress) call {
 	return func(r *http.Request) (any, error) {
 		done, err := a.svc.UnsubscribeAll(r.Context(), of(r))
-		return reached{done.Recipients}, err
+		return receiptOf(done), err
 	}
 }
 
@@ -38,6 +33,8 @@ func (a *api) subscribe(r *http.Request) (any, error) {
 		return nil, err
 	case done.Recipients > 0:
 		return nil, nil
+	case len(done.Missing) > 0:
+		return nil, noReply()
 	case a.svc.Connection(r.PathValue("id")) == nil:
 		return nil, noConnection()
 	}
@@ -56,8 +53,16 @@ func (a *api) unsubscribeFromAll(r *http.Request) (any, error) {
 // orNoConnection returns the answer to a change of one connection: a problem when the
 // connection does not exist.
 func orNoConnection(done realtime.Receipt, err error) (any, error) {
-	if err == nil && done.Recipients == 0 {
-		err = noConnection()
+	switch {
+	case err != nil || done.Recipients > 0:
+		return nil, err
+	case len(done.Missing) > 0:
+		return nil, noReply()
 	}
-	return nil, err
+	return nil, noConnection()
+}
+
+// noReply is the problem of a call for one connection whose node did not reply.
+func noReply() *problem {
+	return newProblem(nodeNoReply, "the node of the connection did not reply, and may have done it or not; try again")
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"boundary-app.org/realtime"
 )
@@ -14,6 +15,7 @@ const maxTargets = maxBatch
 type sums struct {
 	Recipients int   `json:"recipients"` // of all
 	Results    []any `json:"results"`    // a receipt or a failure for each
+	incomplete
 }
 
 // sendToEach sends one message to several addresses.
@@ -37,7 +39,10 @@ func (a *api) sendToEach(r *http.Request) (any, error) {
 	for i, one := range sent {
 		answer.Recipients += one.Recipients
 		answer.Results[i] = receiptOf(one)
+		answer.Missing = append(answer.Missing, one.Missing...)
 	}
+	slices.Sort(answer.Missing)
+	answer.Missing = slices.Compact(answer.Missing)
 	if err != nil {
 		unsent := failure{a.problem(r.Context(), err)}
 		for i := len(sent); i < len(to); i++ {

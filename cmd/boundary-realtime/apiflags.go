@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/apiclient"
 	"boundary-app.org/realtime/cmd/boundary-realtime/internal/config"
@@ -72,8 +73,18 @@ type outputFlags struct {
 // counted is the answer to a call that acts on connections; empty after 204, which
 // stands for one connection.
 type counted struct {
-	Recipients   int `json:"recipients"`
-	Disconnected int `json:"disconnected"`
+	Recipients   int      `json:"recipients"`
+	Disconnected int      `json:"disconnected"`
+	Missing      []string `json:"missing"` // the nodes that did not reply
+}
+
+// connections says how many connections were reached.
+func (n counted) connections() string {
+	reached := plural(n.Recipients+n.Disconnected, "connection") // one of the two is 0
+	if len(n.Missing) == 0 {
+		return reached
+	}
+	return fmt.Sprintf("at least %s; no reply from node %s", reached, strings.Join(n.Missing, ", "))
 }
 
 func readCounted(answer []byte) (n counted, err error) {

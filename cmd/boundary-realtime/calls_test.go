@@ -168,3 +168,25 @@ func TestCommandsOfADevServer(t *testing.T) {
 		t.Errorf("disconnect of a connection that has gone: %d %q", code, stderr)
 	}
 }
+
+// Commands say that there may be more where a node did not reply.
+func TestMissingNodes(t *testing.T) {
+	t.Parallel()
+	answer := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+	t.Cleanup(server.Close)
+	for _, test := range []struct{ command, answer, want string }{
+		{"subscribe user u1 --topic=t", `{"recipients":2,"missing":["a","b"]}`, "subscribed at least 2 connections; no reply from node a, b\n"},
+		{"disconnect user u1", `{"disconnected":1,"missing":["a"]}`, "disconnected at least 1 connection; no reply from node a\n"},
+		{"revoke user u1", `{"disconnected":0,"missing":["a"]}`, "revoked; disconnected at least 0 connections; no reply from node a\n"},
+		{"disconnect user u1", `{"disconnected":1}`, "disconnected 1 connection\n"},
+		{"subscribe user u1 --topic=t --json", `{"recipients":2,"missing":["a"]}`, `{"recipients":2,"missing":["a"]}` + "\n"},
+		{"send user u1 --type=t", `{"recipients":2,"missing":["a"]}`, `{"recipients":2,"missing":["a"]}` + "\n"},
+	} {
+		answer = test.answer
+		code, stdout, stderr := run(t, []string{"REALTIME_API_KEY=" + testKey, "REALTIME_API_URL=" + server.URL}, "", strings.Fields(test.command)...)
+		if code != 0 || stdout != test.want {
+			t.Errorf("%s: %d %q %q, want %q", test.command, code, stdout, stderr, test.want)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (c *disconnectCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return fmt.Errorf("disconnect: %w", err)
 	}
-	return c.print(p, answer, "disconnected %s", plural(n.Disconnected, "connection"))
+	return c.print(p, answer, "disconnected %s", n.connections())
 }
 
 type revokeCommand struct {
@@ -92,7 +92,7 @@ func (c *revokeCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return fmt.Errorf("revoke: %w", err)
 	}
-	return c.print(p, answer, "revoked; disconnected %s", plural(n.Disconnected, "connection"))
+	return c.print(p, answer, "revoked; disconnected %s", n.connections())
 }
 
 // count makes a call that acts on connections, and returns its answer as it is,

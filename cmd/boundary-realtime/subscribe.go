@@ -81,10 +81,12 @@ func (t *topicChange) run(ctx context.Context, p *program, topics []string) erro
 }
 
 func (t *topicChange) call(ctx context.Context, p *program, client *apiclient.Client, path string) error {
-	_, n, err := count(ctx, client, t.method, path, nil)
+	answer, n, err := count(ctx, client, t.method, path, nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	answer := fmt.Appendf(nil, `{"recipients":%d}`, n.Recipients) // that for one connection has no body
-	return t.print(p, answer, "%sd %s", t.name, plural(n.Recipients, "connection"))
+	if len(answer) == 0 { // that for one connection has no body
+		answer = []byte(`{"recipients":1}`)
+	}
+	return t.print(p, answer, "%sd %s", t.name, n.connections())
 }
