@@ -2,303 +2,344 @@ package realtime_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/realtimetest"
+	"boundary-app.org/realtime/wire"
 )
 
-// R4: open, messages and the close reach their callbacks, in order, each with
-// the connection it is about (D6).
-func TestLifecycle(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		events := make(chan string, 8)
-		note := func(what string, c *realtime.Conn) { events <- what + " " + c.UserID() + " " + c.ID() }
-		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
-			OnOpen:    func(_ context.Context, c *realtime.Conn) error { note("open", c); return nil },
-			OnMessage: func(_ context.Context, c *realtime.Conn, data []byte) { note(string(data), c) },
-			OnClose: func(_ context.Context, c *realtime.Conn, code realtime.CloseCode, reason string) {
-				if code != 4100 || reason != "enough" {
-					t.Errorf("OnClose got %d %q", code, reason)
-				}
-				note("close", c)
-			},
-		})
-		c := s.dial(t, user("u1"))
-		c.send("one")
-		c.send("two")
-		for _, want := range []string{"open", "one", "two"} {
-			if got := eventually(t, events, want); got != want+" u1 "+c.id {
-				t.Fatalf("%s, want %s of %s", got, want, c.id)
-			}
-		}
-		s.Connection(c.id).Close(4100, "enough")
-		if reason := c.wantsClose(4100); reason != "enough" {
-			t.Errorf("reason %q", reason)
-		}
-		if got := eventually(t, events, "close"); got != "close u1 "+c.id {
-			t.Errorf("%s, want close", got)
-		}
-	})
-}
-
-// R4: a client's close and a connection that breaks end it as well.
-func TestClientGoesAway(t *testing.T) {
-	t.Parallel()
-	closed := make(chan realtime.CloseCode, 1)
-	s := start(t, realtime.Options{}, realtime.HandlerOptions{
-		OnClose: func(_ context.Context, _ *realtime.Conn, code realtime.CloseCode, _ string) { closed <- code },
-	})
-	for want, leave := range map[realtime.CloseCode]func(*webSocket){
-		3001: func(w *webSocket) { _ = w.conn.Close(3001, "bye") },
-		1006: func(w *webSocket) { _ = w.conn.CloseNow() },
-	} {
-		c := s.dial(t, user("u1"))
-		subscribe(t, s, c, "t")
-		leave(c.link.(*webSocket))
-		if code := eventually(t, closed, "OnClose"); code != want {
-			t.Errorf("OnClose got %d, want %d", code, want)
-		}
-		if s.ConnectionCount() != 0 || s.SubscriptionCount() != 0 || s.TopicCount() != 0 {
-			t.Errorf("%d connections, %d subscriptions, %d topics are left", s.ConnectionCount(), s.SubscriptionCount(), s.TopicCount())
-		}
-	}
-}
-
-// R5: what OnOpen returns or throws is logged and swallowed.
-func TestOnOpenFails(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		for name, onOpen := range map[string]func(context.Context, *realtime.Conn) error{
-			"error": func(context.Context, *realtime.Conn) error { return errors.New("no such order") },
-			"panic": func(context.Context, *realtime.Conn) error { panic("no such order") },
-		} {
-			log := &journal{}
-			s := startOver(t, w, realtime.Options{Log: log.logger()}, realtime.HandlerOptions{OnOpen: onOpen})
-			c := s.dial(t, user("u1"))
-			if _, err := s.SendToUser(t.Context(), "u1", realtime.Message{Type: "x"}); err != nil {
-				t.Fatal(err)
-			}
-			c.wants("x")
-			if !strings.Contains(log.String(), "no such order") {
-				t.Errorf("%s: not logged: %s", name, log)
-			}
-		}
-	})
-}
-
-// A panic of OnMessage ends its own connection with 1011, and nobody else's.
-func TestOnMessagePanics(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
-			OnMessage: func(context.Context, *realtime.Conn, []byte) { panic("oops") },
-		})
-		bad, good := s.dial(t, user("u1")), s.dial(t, user("u2"))
-		bad.send("boom")
-		bad.wantsClose(1011)
-		good.wantsNothing()
-		if n := metric(t, s.Service, "realtime_callback_panics_total"); n != 1 {
-			t.Errorf("%v panics were counted, want 1", n)
-		}
-	})
-}
-
-// R6, D2, D6: the record of a connection, under the id the client knows.
-func TestConnectionRecord(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		before := time.Now().Truncate(time.Millisecond)
-		opened := make(chan string, 1)
-		s := startOver(t, w, realtime.Options{PingInterval: 7 * time.Second}, realtime.HandlerOptions{
-			OnOpen: func(_ context.Context, c *realtime.Conn) error { opened <- c.ID(); return c.Subscribe("t") },
-		})
-		expires := time.Now().Add(time.Hour).Truncate(time.Second)
-		client := &client{t: t, link: w.dial(t, s, token(t, claims{
-			"sub": "u1", "roles": []string{"editor", "admin"}, "email": "person@example.com", "exp": expires.Unix(),
-		}))}
-		hello := client.read()
-		id := <-opened
-		if hello["connectionId"] != id || hello["userId"] != "u1" || hello["pingInterval"] != 7000.0 ||
-			hello["expiresAt"] != expires.UTC().Format("2006-01-02T15:04:05.000Z") {
-			t.Errorf("$connected = %v, connection %s", hello, id)
-		}
-		info := s.Connection(id).Info()
-		slices.Sort(info.Roles)
-		if info.ID != id || info.UserID != "u1" || !equal(info.Roles, []string{"admin", "editor"}) ||
-			!equal(info.Topics, []string{"t"}) || !info.ExpiresAt.Equal(expires) || info.Metadata["email"] != "person@example.com" {
-			t.Errorf("info = %+v", info)
-		}
-		created := info.CreatedAt.Add(20 * time.Millisecond) // it is kept in steps of 20 ms
-		if created.Before(before) || info.CreatedAt.After(time.Now()) || info.Metadata["connectedAt"] != info.CreatedAt {
-			t.Errorf("created at %v, metadata %v; connected after %v", info.CreatedAt, info.Metadata, before)
-		}
-	})
-}
-
-// R7, D9: Disconnect closes the socket, removes every trace, and is idempotent.
-func TestDisconnect(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		ends := make(chan struct{}, 2)
-		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
-			OnClose: func(context.Context, *realtime.Conn, realtime.CloseCode, string) { ends <- struct{}{} },
-		})
-		c := s.dial(t, user("u1", "r"))
-		subscribe(t, s, c, "t")
-		if _, err := s.SendToUser(t.Context(), "u1", realtime.Message{Type: "last"}); err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []int{1, 0} {
-			receipt, err := s.Disconnect(t.Context(), realtime.User("u1"), 0, "you are out")
-			if err != nil || receipt.Recipients != want {
-				t.Errorf("%+v, %v; want %d", receipt, err, want)
-			}
-		}
-		if s.ConnectionCount() != 0 || s.Connection(c.id) != nil || s.SubscriptionCount() != 0 || s.TopicCount() != 0 ||
-			len(s.Connections(realtime.Role("r"))) != 0 {
-			t.Error("it is still found")
-		}
-		c.wants("last")
-		if reason := c.wantsClose(4503); reason != "you are out" {
-			t.Errorf("reason %q", reason)
-		}
-		eventually(t, ends, "OnClose")
-		if len(ends) != 0 {
-			t.Error("OnClose was called twice")
-		}
-	})
-}
-
-func TestDisconnectRefusesCodesThatMustNotTravel(t *testing.T) {
-	t.Parallel()
-	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
-	for _, code := range []realtime.CloseCode{1, 999, 1004, 1005, 1006, 1015, 2999, 5000} {
-		if _, err := s.Disconnect(t.Context(), realtime.Everyone(), code, ""); err == nil {
-			t.Errorf("%d was taken", code)
-		}
-	}
-	if _, err := s.Disconnect(t.Context(), realtime.User(""), 0, ""); !errors.Is(err, realtime.ErrInvalidTarget) {
-		t.Errorf("no user: %v", err)
-	}
-}
-
-// Conn.Close sends a code that a client may see, also when it is given none.
-func TestCloseWithoutCode(t *testing.T) {
-	t.Parallel()
-	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
-	for given, want := range map[realtime.CloseCode]realtime.CloseCode{0: 1000, 999: 1011, 65535: 1011, 1006: 1005, 4242: 4242} {
-		c := s.dial(t, user("u1"))
-		s.Connection(c.id).Close(given, "")
-		c.wantsClose(want)
-	}
-}
-
-// D7: a subscription of a connection that has ended is refused and leaks nothing.
-func TestSubscribeAfterTheEnd(t *testing.T) {
+// A drain tells every client why, when to come back, and closes it with 1012.
+func TestShutdownTellsClients(t *testing.T) {
 	everyWay(t, func(t *testing.T, w way) {
 		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
-		c := s.dial(t, user("u1"))
-		conn := s.Connection(c.id)
-		conn.Close(4503, "")
-		if err := conn.Subscribe("t"); !errors.Is(err, realtime.ErrClosed) {
-			t.Errorf("Subscribe: %v, want ErrClosed", err)
+		clients := []*client{s.dial(t, user("u1")), s.dial(t, user("u2"))}
+		if _, err := s.Broadcast(t.Context(), realtime.Message{Type: "last"}); err != nil {
+			t.Fatal(err)
 		}
-		if receipt, err := s.Subscribe(t.Context(), realtime.Connection(c.id), "t"); err != nil || receipt.Recipients != 0 {
-			t.Errorf("Service.Subscribe: %+v, %v; want no recipient", receipt, err)
-		}
-		if err := conn.Send(realtime.Message{Type: "x"}); !errors.Is(err, realtime.ErrClosed) {
-			t.Errorf("Send: %v, want ErrClosed", err)
-		}
-		if errors.Join(conn.Write(nil), conn.WriteBinary(nil)) == nil || !errors.Is(conn.Receive(t.Context(), nil), realtime.ErrClosed) {
-			t.Error("Write, WriteBinary or Receive worked")
-		}
-		if conn.Unsubscribe("t") || conn.UnsubscribeAll() != 0 || len(conn.Topics()) != 0 {
-			t.Error("it has a subscription")
-		}
-		if s.SubscriptionCount() != 0 || s.TopicCount() != 0 {
-			t.Errorf("%d subscriptions, %d topics leaked", s.SubscriptionCount(), s.TopicCount())
-		}
-	})
-}
-
-// D7: also when the connection is closed by its own OnOpen.
-func TestClosedByOnOpen(t *testing.T) {
-	t.Parallel()
-	failed := make(chan error, 1)
-	s := start(t, realtime.Options{}, realtime.HandlerOptions{
-		OnOpen: func(_ context.Context, c *realtime.Conn) error {
-			if err := c.Subscribe("t"); err != nil {
-				return err
+		ended := make(chan error, 1)
+		go func() { ended <- s.Shutdown(context.Background()) }()
+		for _, c := range clients {
+			c.wants("last")
+			m := c.read()
+			if after, ok := m["reconnectAfter"].(float64); m["type"] != "$closing" || m["reason"] != "drain" || !ok || after < 0 || after >= 1000 {
+				t.Errorf("before the close came %v", m)
 			}
-			c.Close(4507, "not you")
-			failed <- c.Subscribe("u")
-			return nil
-		},
-	})
-	dialRaw(t, s, upgrading("/?token="+token(t, user("u1")))).wantsClose(4507)
-	if err := <-failed; !errors.Is(err, realtime.ErrClosed) {
-		t.Errorf("subscribe: %v, want ErrClosed", err)
-	}
-	if s.SubscriptionCount() != 0 || s.ConnectionCount() != 0 {
-		t.Errorf("%d subscriptions, %d connections leaked", s.SubscriptionCount(), s.ConnectionCount())
-	}
-}
-
-// D8: what is sent while OnOpen runs follows $connected, in order.
-func TestSendsDuringOnOpen(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		var s *server
-		ready := make(chan struct{})
-		handler := realtime.HandlerOptions{OnOpen: func(ctx context.Context, c *realtime.Conn) error {
-			<-ready
-			_, err1 := s.SendToUser(ctx, "u1", realtime.Message{Type: "1"})
-			err2 := c.Send(realtime.Message{Type: "2"})
-			err3 := c.Subscribe("t")
-			_, err4 := s.PublishToTopic(ctx, "t", realtime.Message{Type: "3"})
-			_, err5 := s.Broadcast(ctx, realtime.Message{Type: "4"})
-			return errors.Join(err1, err2, err3, err4, err5)
-		}}
-		s = startOver(t, w, realtime.Options{}, handler)
-		close(ready)
-		c := s.dial(t, user("u1"))
-		c.wants("1", "2", "3", "4")
-	})
-}
-
-// D8: whoever has seen $connected hears what is published to the topics that
-// OnOpen subscribed.
-func TestPublishRightAfterConnected(t *testing.T) {
-	everyWay(t, func(t *testing.T, w way) {
-		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{
-			OnOpen: func(_ context.Context, c *realtime.Conn) error { return c.Subscribe("t") },
-		})
-		for range 20 {
-			c := s.dial(t, user("u1"))
-			receipt, err := s.PublishToTopic(t.Context(), "t", realtime.Message{Type: "x"})
-			if err != nil || receipt.Recipients != 1 {
-				t.Fatalf("%+v, %v; want one recipient", receipt, err)
-			}
-			c.wants("x")
-			s.Connection(c.id).Close(4503, "")
-			c.wantsClose(4503)
+			c.wantsClose(1012)
+		}
+		if err := eventually(t, ended, "Shutdown"); err != nil {
+			t.Errorf("shutdown: %v", err)
 		}
 	})
 }
 
-// The context of OnOpen has the values of the request and outlives it.
-func TestOnOpenContext(t *testing.T) {
+// Clients of the subprotocol get a code of ours, which says to reconnect.
+func TestShutdownOfSubprotocolClients(t *testing.T) {
 	t.Parallel()
-	type tenant struct{}
-	got := make(chan any, 1)
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	c := dialRaw(t, s, upgrading("/?token="+token(t, user("u1")), "Sec-Websocket-Protocol", wire.Subprotocol))
+	c.wants("$connected")
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	})
+	c.wants("$closing")
+	c.wantsClose(4001)
+	wg.Wait()
+}
+
+// A service that drains takes nobody: 503, 4001, ErrShutdown.
+func TestShutdownTakesNobody(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	if !s.Ready() {
+		t.Error("a new service is not ready")
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.Ready() {
+		t.Error("it is ready")
+	}
+	target := "/?token=" + token(t, user("u1"))
+	status, header, text := ask(t, s.Handler(realtime.HandlerOptions{}), upgrading(target))
+	if status != 503 || text != "the server is shutting down; reconnect" || header.Get("Retry-After") != "1" {
+		t.Errorf("%d %q, Retry-After %q, want 503", status, text, header.Get("Retry-After"))
+	}
+	if delay := dialRaw(t, s, upgrading(target, "Sec-Websocket-Protocol", wire.Subprotocol)).wantsRetry(4001, "drain"); delay > 2*time.Second {
+		t.Errorf("it is to come back after %v", delay)
+	}
+	_, err := s.Connect(t.Context(), &faulty{}, realtime.ConnectOptions{Identity: &realtime.Identity{UserID: "u1"}})
+	if !errors.Is(err, realtime.ErrShutdown) {
+		t.Errorf("connect: %v, want ErrShutdown", err)
+	}
+}
+
+// After it, everything that can fail fails with ErrShutdown; queries find nothing.
+func TestAfterShutdown(t *testing.T) {
+	t.Parallel()
+	s := startOver(t, overTransport, realtime.Options{}, realtime.HandlerOptions{})
+	c := s.Connection(s.dial(t, user("u1")).id)
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	_, err1 := s.Broadcast(ctx, realtime.Message{Type: "x"})
+	_, err2 := s.Subscribe(ctx, realtime.Everyone(), "t")
+	_, err3 := s.Unsubscribe(ctx, realtime.Everyone(), "t")
+	_, err4 := s.UnsubscribeAll(ctx, realtime.Everyone())
+	_, err5 := s.Disconnect(ctx, realtime.Everyone(), 0, "")
+	for i, err := range []error{err1, err2, err3, err4, err5} {
+		if !errors.Is(err, realtime.ErrShutdown) {
+			t.Errorf("operation %d: %v, want ErrShutdown", i+1, err)
+		}
+	}
+	if err := c.Send(realtime.Message{Type: "x"}); !errors.Is(err, realtime.ErrClosed) {
+		t.Errorf("Conn.Send: %v, want ErrClosed", err)
+	}
+	if s.ConnectionCount()+len(s.Connections(realtime.Everyone()))+len(s.Connections(realtime.User("u1")))+s.TopicCount() != 0 {
+		t.Error("something is found")
+	}
+}
+
+// It is idempotent: all callers get the result of the first.
+func TestShutdownIsIdempotent(t *testing.T) {
+	t.Parallel()
 	svc := newService(t, realtime.Options{})
-	h := svc.Handler(realtime.HandlerOptions{
-		OnOpen: func(ctx context.Context, _ *realtime.Conn) error { got <- ctx.Value(tenant{}); return ctx.Err() },
-	})
-	r := upgrading("/?token=" + token(t, user("u1")))
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), tenant{}, "t1"))
-	cancel()
-	dialPipe(t, h, r.WithContext(ctx)).wants("$connected")
-	if v := <-got; v != "t1" {
-		t.Errorf("the context holds %v, want the request's value", v)
+	results := make(chan error, 4)
+	for range 4 {
+		go func() { results <- svc.Shutdown(context.Background()) }()
 	}
+	for range 4 {
+		if err := eventually(t, results, "Shutdown"); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	}
+	if err := svc.Shutdown(doneContext()); err != nil {
+		t.Errorf("later: %v", err)
+	}
+}
+
+// When ctx is done first, clients that do not answer are cut, and it says so.
+func TestShutdownDeadline(t *testing.T) {
+	inVirtualTime(t, realtime.Options{PingInterval: -1}, realtime.HandlerOptions{}, func(t *testing.T, svc *realtime.Service, dial func(claims, ...string) *raw) {
+		dial(user("u1")) // reads nothing more
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		err := svc.Shutdown(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("shutdown: %v, want DeadlineExceeded", err)
+		}
+		wantsAfter(t, start, 3*time.Second, 3*time.Second)
+		if again := svc.Shutdown(t.Context()); again != err {
+			t.Errorf("later: %v, want the result of the first", again)
+		}
+	})
+}
+
+// The closes are spread over the window, so that not all come back at once;
+// a few hundred are told within a second.
+func TestShutdownPace(t *testing.T) {
+	for _, c := range []struct {
+		clients int
+		window  time.Duration
+		least   time.Duration
+		most    time.Duration
+	}{
+		{5, 30 * time.Second, 0, 0},
+		{400, 30 * time.Second, 700 * time.Millisecond, time.Second},
+		{2000, 2 * time.Second, time.Second, 2 * time.Second},
+	} {
+		t.Run(c.window.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				svc := newService(t, realtime.Options{DrainWindow: c.window})
+				ends := make(chan time.Time, c.clients)
+				opts := realtime.ConnectOptions{
+					Identity: &realtime.Identity{UserID: "u"},
+					HandlerOptions: realtime.HandlerOptions{
+						OnClose: func(context.Context, *realtime.Conn, realtime.CloseCode, string) { ends <- time.Now() },
+					},
+				}
+				for range c.clients {
+					if _, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, opts); err != nil {
+						t.Fatal(err)
+					}
+				}
+				start := time.Now()
+				if err := svc.Shutdown(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				wantsAfter(t, start, c.least, c.most)
+				perSecond := map[time.Duration]int{}
+				for range c.clients {
+					perSecond[(<-ends).Sub(start).Truncate(100*time.Millisecond)]++
+				}
+				for at, n := range perSecond {
+					if n > max(100, c.clients/8) {
+						t.Errorf("%d of %d were closed within 100 ms at %v", n, c.clients, at)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The delays that clients are given differ, for the same reason.
+func TestReconnectDelaysAreSpread(t *testing.T) {
+	t.Parallel()
+	s := startOver(t, overTransport, realtime.Options{}, realtime.HandlerOptions{})
+	var clients []*client
+	for range 20 {
+		clients = append(clients, s.dial(t, user("u1")))
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	delays := map[any]bool{}
+	for _, c := range clients {
+		delays[c.read()["reconnectAfter"]] = true
+	}
+	if len(delays) < 10 {
+		t.Errorf("20 clients were given %d different delays", len(delays))
+	}
+}
+
+// Shutdown ends the context of callbacks, and waits for them.
+func TestShutdownEndsCallbacks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan string, 2)
+		svc := newService(t, realtime.Options{})
+		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{
+			Identity: &realtime.Identity{UserID: "u1"},
+			HandlerOptions: realtime.HandlerOptions{
+				OnMessage: func(ctx context.Context, _ *realtime.Conn, _ []byte) { <-ctx.Done(); ended <- "OnMessage" },
+				OnClose: func(ctx context.Context, _ *realtime.Conn, _ realtime.CloseCode, _ string) {
+					<-ctx.Done()
+					ended <- "OnClose"
+				},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Receive(context.Background(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := svc.Shutdown(t.Context()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if len(ended) != 2 || <-ended != "OnMessage" {
+			t.Error("Shutdown did not wait for OnMessage, then OnClose")
+		}
+	})
+}
+
+// A callback that ignores the end of its context is not waited for for ever.
+func TestShutdownWithStubbornCallback(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		svc := newService(t, realtime.Options{})
+		c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{
+			Identity:       &realtime.Identity{UserID: "u1"},
+			HandlerOptions: realtime.HandlerOptions{OnMessage: func(context.Context, *realtime.Conn, []byte) { <-release }},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Receive(context.Background(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if err := svc.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "callbacks") {
+			t.Errorf("shutdown: %v, want DeadlineExceeded and why", err)
+		}
+		wantsAfter(t, start, 4*time.Second, 4*time.Second)
+	})
+}
+
+// A listener that runs is waited for, and told to end.
+func TestShutdownEndsListeners(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		svc := newService(t, realtime.Options{})
+		ended := false
+		_, err := svc.OnTopic("t", func(ctx context.Context, _ realtime.Message) error { <-ctx.Done(); ended = true; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(t, svc, "t", "x")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_ = svc.Shutdown(ctx)
+		if !ended {
+			t.Error("Shutdown did not wait for the listener")
+		}
+	})
+}
+
+// A client that reads on gets all that was sent to it before the drain.
+func TestShutdownLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	c := s.dial(t, user("u1"))
+	const messages = 200
+	for range messages {
+		if _, err := s.Broadcast(t.Context(), realtime.Message{Type: "x", Payload: strings.Repeat("x", 2000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	for range messages {
+		c.wants("x")
+	}
+	c.wants("$closing")
+	c.wantsClose(1012)
+	if err := eventually(t, ended, "Shutdown"); err != nil {
+		t.Error(err)
+	}
+}
+
+// While OnOpen runs a client is not told $closing: its first frame is $connected
+// or, as here, the close.
+func TestShutdownDuringOnOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		svc := newService(t, realtime.Options{PingInterval: -1})
+		h := svc.Handler(realtime.HandlerOptions{
+			OnOpen: func(context.Context, *realtime.Conn) error {
+				slow := time.NewTimer(time.Minute)
+				<-slow.C
+				return nil
+			},
+		})
+		c := dialPipe(t, h, upgrading("/?token="+token(t, user("u1"))))
+		synctest.Wait()
+		go func() { _ = svc.Shutdown(context.Background()) }()
+		event := c.next()
+		var m struct{ Type string }
+		_ = json.Unmarshal(event.Data, &m)
+		if event.Kind != socket.Close || event.Code != 1012 {
+			t.Errorf("the first frame is kind %d, %q", event.Kind, event.Data)
+		}
+		_ = c.Conn.Close()
+	})
 }
