@@ -3,8 +3,8 @@ package engine
 import "time"
 
 const (
-	// lateLook is how late the loop may be for a look that proves anything.
-	lateLook = 100 * time.Millisecond
+	// lateTimer is how late a timer may fire for the silence of a client to count.
+	lateTimer = 100 * time.Millisecond
 	// clockInterval is how often the loop looks at the clock, at least, while it has
 	// connections: so it learns that it did not run. What piles up in less time is for
 	// the burst to cover, as what a slow network brings at once.
@@ -32,7 +32,7 @@ func (g gap) grace(now tick) tick {
 func (s *shard) readClock() {
 	before := s.tick()
 	s.now = time.Now()
-	now, late := s.tick(), s.wheel.alarm+ticks(lateLook)
+	now, late := s.tick(), s.wheel.alarm+ticks(lateTimer)
 	if s.wheel.armed && before.before(late) && late.before(now) && now-before > s.gap.grace(now) {
 		s.gap = gap{before, now}
 	}

@@ -46,7 +46,7 @@ func TestStallAndRate(t *testing.T) {
 	}{
 		"stopped":              {time.Second, stalled, 0, 26 * rate, false},
 		"stopped while idle":   {time.Hour, stalled, 0, 26 * rate, false},
-		"for a moment":         {time.Hour, clockInterval + lateLook + 4*tickLength, 0, rate, false},
+		"for a moment":         {time.Hour, clockInterval + lateTimer + 4*tickLength, 0, rate, false},
 		"more than it earned":  {time.Second, stalled, 0, 28*rate + 10, true},
 		"idle":                 {stalled, 0, 0, 26 * rate, true},
 		"long before":          {time.Second, stalled, 2*stalled + catchUpTime, 26 * rate, true},

@@ -62,7 +62,7 @@ func (s *shard) open(t *task) {
 		s.unload(len(t.msg.frame), 1)
 	}
 	if c.state.holdsBack() {
-		s.settle(c) // which may find that it is too slow
+		s.catchUp(c) // which may find that it is too slow
 	}
 	if !c.state.holdsBack() {
 		return
@@ -83,7 +83,7 @@ func (s *shard) open(t *task) {
 // unlist removes a connection from all lists. It may still be closing.
 func (s *shard) unlist(t *task) {
 	c := t.conn
-	s.settle(c)
+	s.catchUp(c)
 	for _, m := range c.forgetAll() {
 		if m.pos != notJoined {
 			s.remove(m)
@@ -177,7 +177,7 @@ func (s *shard) answerEnd(c *Conn) {
 	if c.state == peerClosed && s.waits(c, lingerTime) { // it will not read what it has left unread
 		s.drop(metrics.DropClosed, c.out.dropAll())
 	} else {
-		s.settle(c)
+		s.catchUp(c)
 	}
 	s.transition(c, onCaughtUp, cause{})
 }
@@ -185,7 +185,7 @@ func (s *shard) answerEnd(c *Conn) {
 // closeGracefully ends a connection behind what was sent to it before.
 func (s *shard) closeGracefully(t *task) {
 	c, end := t.conn, t.arg.(*ending)
-	s.settle(c)
+	s.catchUp(c)
 	ev := onClose
 	if c.options&optTransport != 0 {
 		ev = onAbort // there is no peer that answers
@@ -202,7 +202,7 @@ func (c *Conn) fail(end ending) {
 }
 
 func (s *shard) failed(t *task) {
-	s.settle(t.conn)
+	s.catchUp(t.conn)
 	s.transition(t.conn, onAbort, cause{ending: *t.arg.(*ending)})
 }
 

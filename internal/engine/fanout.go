@@ -19,9 +19,8 @@ const (
 
 // fanout is one or more consecutive messages on their way to a list's members.
 //
-// While it is pending, a connection can be given what it is owed ahead of its
-// turn (settle): whenever something else is about to happen to the connection,
-// so that a message to one user neither waits behind a long broadcast nor
+// While it is pending, catchUp gives it to a connection ahead of the others: whenever
+// something else is about to happen to that connection, so that a message to one user neither waits behind a long broadcast nor
 // overtakes it. Slot.seen says which fanouts a connection has had.
 type fanout struct {
 	list   *list
@@ -140,7 +139,7 @@ func (s *shard) write(l *list, limit int, others uint32) {
 			sl.seen = f.seq
 			s.writeNow(sl, frames, f)
 		default:
-			s.settle(sl.conn)
+			s.catchUp(sl.conn)
 		}
 	}
 	if f.cursor >= len(l.members) {
@@ -188,24 +187,24 @@ func (s *shard) rewind() {
 	s.seq = 0
 }
 
-// settle gives a connection everything that pending fanouts owe it, in the
-// order it was sent, ahead of their turn.
-func (s *shard) settle(c *Conn) {
+// catchUp gives a connection the messages of all pending fanouts that it has not had
+// yet, in the order they were sent.
+func (s *shard) catchUp(c *Conn) {
 	sl := &s.slots[c.slot]
 	if sl.seen == s.seq || sl.conn != c {
 		return
 	}
 	if s.waiting > 0 {
-		s.giveOwed(c, sl.seen)
+		s.sendPending(c, sl.seen)
 	}
 	sl.seen = s.seq
-	s.run = nil // what follows was not part of what the connection was given
+	s.run = nil // a later message was not among those that the connection was given
 }
 
-// giveOwed gives a connection the pending fanouts of its groups after seen, by
+// sendPending gives a connection the pending fanouts of its groups after seen, by
 // merging the groups' queues.
-func (s *shard) giveOwed(c *Conn, seen uint32) {
-	heads := s.owed(c, seen)
+func (s *shard) sendPending(c *Conn, seen uint32) {
+	heads := s.pending(c, seen)
 	for len(heads) > 0 {
 		oldest := 0
 		for i, f := range heads {
@@ -221,9 +220,9 @@ func (s *shard) giveOwed(c *Conn, seen uint32) {
 	}
 }
 
-// owed returns the first pending fanout after seen of each of c's groups that
+// pending returns the first pending fanout after seen of each of c's groups that
 // has one. The slice is good until the next call.
-func (s *shard) owed(c *Conn, seen uint32) []*fanout {
+func (s *shard) pending(c *Conn, seen uint32) []*fanout {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.heads = s.heads[:0]
@@ -289,7 +288,7 @@ func (s *shard) join(t *task) {
 	if c.flags&flagUnlisted != 0 {
 		return
 	}
-	s.settle(c) // it must not get what was sent to the list before
+	s.catchUp(c) // it must not get what was sent to the list before
 	if replay, ok := t.arg.([]*message); ok {
 		s.replay(c, l.group, replay)
 	}
@@ -309,7 +308,7 @@ func (s *shard) replay(c *Conn, g *group, messages []*message) {
 
 // leave takes a connection out of a list.
 func (s *shard) leave(t *task) {
-	s.settle(t.conn)
+	s.catchUp(t.conn)
 	if m, ok := t.conn.forget(t.list); ok {
 		s.remove(m)
 	}
@@ -321,7 +320,7 @@ func (s *shard) remove(m membership) {
 	last := len(l.members) - 1
 	moved := s.slots[l.members[last]].conn
 	if l.pending != nil {
-		s.settle(moved) // its new place may be one the fan-out has passed
+		s.catchUp(moved) // its new place may be one the fan-out has passed
 	}
 	if int(m.pos) != last {
 		l.members[m.pos] = moved.slot

@@ -75,7 +75,7 @@ func (s *shard) handle(c *Conn, ev socket.Event) {
 	case socket.Message:
 		s.receive(c, ev)
 	case socket.Ping:
-		s.settle(c)
+		s.catchUp(c)
 		s.pushControl(c, socket.AppendFrame(nil, socket.OpPong, ev.Data))
 	case socket.Pong:
 		c.flags &^= flagOwesPong

@@ -194,7 +194,7 @@ func (s *shard) sendOne(t *task) {
 		s.engine.metrics.Drops.WithLabelValues(metrics.DropClosed).Inc()
 		return
 	}
-	s.settle(c)
+	s.catchUp(c)
 	s.tally.deliveries++
 	s.enqueueChunk(c, chunk{data: c.frameOf(m)})
 }

@@ -73,8 +73,8 @@ func TestLateLookIsRepeated(t *testing.T) {
 			k := pinged(t, connect)
 			do(k.shard, func() {
 				k.shard.ping(&k.Conn, k.due+ticks(time.Minute))
-				if k.state != open || k.due != k.shard.in(lookAgain) {
-					t.Errorf("after a late look the connection is in state %d and due at %d", k.state, k.due)
+				if k.state != open || k.due != k.shard.in(pongRetry) {
+					t.Errorf("after a late timer the connection is in state %d and due at %d", k.state, k.due)
 				}
 				k.shard.ping(&k.Conn, k.due)
 			})

@@ -180,16 +180,16 @@ func (s *shard) loop() {
 	defer timer.Stop()
 	var spare []task
 	for {
-		spare = s.take(spare)
+		spare = s.drainInbox(spare)
 		s.advance()
-		s.settleAccounts()
+		s.endIteration()
 		switch {
 		case s.stopped:
 			s.end()
-			s.settleAccounts()
+			s.endIteration()
 			return
 		case s.waiting > 0:
-			s.glance()
+			s.poll()
 		default:
 			s.rewind()
 			s.wait(timer)
@@ -197,8 +197,8 @@ func (s *shard) loop() {
 	}
 }
 
-// take works through the inbox. The slice it swaps in comes back as the next spare.
-func (s *shard) take(spare []task) []task {
+// drainInbox works through the inbox. The slice it swaps in comes back as the next spare.
+func (s *shard) drainInbox(spare []task) []task {
 	s.inbox.mu.Lock()
 	tasks := s.inbox.tasks
 	s.inbox.tasks = spare[:0]
@@ -221,9 +221,9 @@ func (s *shard) take(spare []task) []task {
 	return tasks
 }
 
-// settleAccounts ends a turn: everything written is flushed, failed sockets are
-// closed and the figures are handed on.
-func (s *shard) settleAccounts() {
+// endIteration flushes backlogs, closes the sockets of dead connections and updates
+// the metrics.
+func (s *shard) endIteration() {
 	s.flushDirty()
 	s.teardownDead()
 	m := s.engine.metrics
@@ -248,8 +248,8 @@ func (s *shard) wait(timer *time.Timer) {
 	}
 }
 
-// glance does what has become due between two slices of a long fan-out.
-func (s *shard) glance() {
+// poll handles events and timers that are due, between two slices of a long fan-out.
+func (s *shard) poll() {
 	runtime.Gosched() // on one processor publishers and handlers get their turn
 	select {
 	case events := <-s.ready:
@@ -336,12 +336,12 @@ func (s *shard) startPoller() {
 			return
 		}
 		s.poller = poller
-		s.engine.workers.Go(s.poll)
+		s.engine.workers.Go(s.runPoller)
 	})
 }
 
-// poll hands ready events to the loop until the poller is closed.
-func (s *shard) poll() {
+// runPoller hands ready events to the loop until the poller is closed.
+func (s *shard) runPoller() {
 	var events []poll.Event
 	for {
 		var err error

@@ -43,12 +43,12 @@ func (s *shard) in(d time.Duration) tick { return max(s.tick()+ticks(d), 1) }
 func (s *shard) onTimer() {
 	s.readClock()
 	s.wheel.armed = false
-	s.wheel.turn(s.tick(), s.look)
+	s.wheel.turn(s.tick(), s.fireTimer)
 	s.flushDirty()
 }
 
-// look does what is due for a connection.
-func (s *shard) look(e entry) {
+// fireTimer does what is due for a connection.
+func (s *shard) fireTimer(e entry) {
 	c := s.slots[e.slot].conn
 	if c == nil || c.generation != e.generation || c.state == dead || c.wake != e.at {
 		return
@@ -92,7 +92,7 @@ func (s *shard) ping(c *Conn, now tick) {
 	if c.options&(optTextPing|optTransport) != 0 && c.state.writes() {
 		frames = socket.AppendFrame(frames, socket.OpText, cfg.PingText)
 	}
-	s.settle(c)
+	s.catchUp(c)
 	before := s.ahead(c)
 	s.pushControl(c, frames)
 	if c.state.takesMessages() {
@@ -104,8 +104,8 @@ func (s *shard) ping(c *Conn, now tick) {
 	}
 }
 
-// lookAgain is when the loop looks again after a look that proved nothing.
-const lookAgain = time.Second
+// pongRetry is when a timer that fired too late fires again.
+const pongRetry = time.Second
 
 // awaitPong ends a connection whose pong is due, unless there is a reason to wait.
 // A loop that is late has not read what came meanwhile, as after the process was
@@ -113,10 +113,10 @@ const lookAgain = time.Second
 func (s *shard) awaitPong(c *Conn, now tick) {
 	timeout := s.engine.cfg.PongTimeout
 	switch {
-	case s.gettingOn(c):
+	case s.makesProgress(c):
 		c.due = s.in(timeout)
-	case now-c.due > ticks(lateLook):
-		c.due = s.in(min(lookAgain, timeout))
+	case now-c.due > ticks(lateTimer):
+		c.due = s.in(min(pongRetry, timeout))
 	default:
 		s.abort(c, uint16(wire.CloseNoPong), "no answer to a ping")
 	}
@@ -124,7 +124,7 @@ func (s *shard) awaitPong(c *Conn, now tick) {
 
 // busy is how far a peer's acknowledgements have come on their way to a ping.
 type busy struct {
-	acked uint64 // bytes, at the last look
+	acked uint64 // bytes, when the timer last fired
 	until uint64 // the bytes that went out before the ping
 }
 
@@ -142,10 +142,10 @@ func (s *shard) ahead(c *Conn) busy {
 	return busy{acked, acked + pending}
 }
 
-// gettingOn reports whether a connection that owes a pong may have more time:
-// its peer has acknowledged more of what came before the ping since the last
-// look. Once it has all of that, it gets the time for the pong itself.
-func (s *shard) gettingOn(c *Conn) bool {
+// makesProgress reports whether the peer has acknowledged more of what was sent before
+// the ping since the timer last fired. Once it has all of that, it has PongTimeout for
+// the pong itself.
+func (s *shard) makesProgress(c *Conn) bool {
 	b, known := s.busy[c]
 	if !known {
 		return false
