@@ -87,10 +87,11 @@ func publishAtFullRate(t *testing.T, e *Engine, h *history) (stop func()) {
 	}
 }
 
-// comeBack connects, resumes and disconnects some times, and checks what it received.
+// comeBack connects, resumes and disconnects some times, until it has received
+// something, and checks what that was.
 func comeBack(t *testing.T, e *Engine, h *history, way path) {
 	last, received := -1, 0
-	for n := range 8 {
+	for n := 0; n < 8 || received == 0; n++ { // the publisher may not have run yet
 		p := newPeer()
 		spec := way.connect(t, p)
 		spec.User, spec.Handler = "u", p
@@ -114,9 +115,6 @@ func comeBack(t *testing.T, e *Engine, h *history, way path) {
 			}
 			received++
 		}
-	}
-	if received == 0 {
-		t.Error("nothing was received")
 	}
 }
 
