@@ -3,7 +3,6 @@ package realtimetest
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -168,13 +167,10 @@ func (c *Client) greet(ctx context.Context) (*Refusal, error) {
 	if err != nil {
 		return nil, err
 	}
-	var hello struct {
-		Type         string `json:"type"`
-		ConnectionID string `json:"connectionId"`
-	}
-	if err := json.Unmarshal(frames[0].Text, &hello); err != nil || hello.Type != "$connected" {
+	connected, ok := frames[0].Frame.(wire.Connected)
+	if !ok {
 		return nil, fmt.Errorf("the first frame is %q", frames[0].Text)
 	}
-	c.ID = hello.ConnectionID
+	c.ID = connected.ConnectionID
 	return nil, nil
 }

@@ -11,16 +11,34 @@ import (
 	"time"
 
 	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/wire"
 )
 
 // Message is a text that a client was sent.
 type Message struct {
-	Type      string          `json:"type"`
-	Topic     string          `json:"topic"` // empty unless it was published to a topic
-	Payload   json.RawMessage `json:"payload"`
-	Timestamp time.Time       `json:"timestamp"`
+	// Type is the frame's type, empty if the text is no frame.
+	Type string
+	// Topic is empty unless the message was published to a topic.
+	Topic     string
+	Payload   json.RawMessage
+	Timestamp time.Time
 	// Text is the whole text, for fields of other names.
-	Text []byte `json:"-"`
+	Text []byte
+	// Frame is the decoded text, such as a wire.Reply; nil if the text is no frame.
+	Frame wire.Frame
+}
+
+func newMessage(text []byte) Message {
+	m := Message{Text: bytes.Clone(text)}
+	frame, err := wire.DecodeFrame(m.Text)
+	if err != nil {
+		return m // written by Conn.Write
+	}
+	m.Frame, m.Type = frame, frame.FrameType()
+	if d, ok := frame.(wire.Delivery); ok {
+		m.Topic, m.Payload, m.Timestamp = d.Topic, d.Payload, d.Timestamp
+	}
+	return m
 }
 
 // Recording is what a client was sent so far. The zero value is empty. Its
@@ -53,10 +71,7 @@ func (r *Recorder) Close(code uint16, reason string) error {
 }
 
 func (r *Recording) add(text []byte) error {
-	m := Message{Text: bytes.Clone(text)}
-	// A text that is not ours (Conn.Write) is kept even where the names above
-	// hold something else.
-	_ = json.Unmarshal(text, &m)
+	m := newMessage(text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed != nil {
@@ -101,15 +116,8 @@ func (r *Recording) Messages() []Message {
 // after which delay the client may come back.
 func (r *Recording) Closing() (reason string, reconnectAfter time.Duration, ok bool) {
 	for _, m := range r.Frames() {
-		if m.Type != "$closing" {
-			continue
-		}
-		var closing struct {
-			Reason         string `json:"reason"`
-			ReconnectAfter int64  `json:"reconnectAfter"`
-		}
-		if json.Unmarshal(m.Text, &closing) == nil {
-			return closing.Reason, time.Duration(closing.ReconnectAfter) * time.Millisecond, true
+		if f, ok := m.Frame.(wire.Closing); ok {
+			return f.Reason, f.ReconnectAfter, true
 		}
 	}
 	return "", 0, false

@@ -15,7 +15,7 @@ func TestRecorderParsesWhatWasSent(t *testing.T) {
 	t.Parallel()
 	var r realtimetest.Recorder
 	for _, text := range []string{
-		`{"type":"$connected"}`,
+		`{"type":"$connected","connectionId":"c1"}`,
 		`{"type":"a","payload":{"n":1},"timestamp":"2026-01-02T03:04:05.678Z","topic":"order:1"}`,
 		`not JSON at all`,
 	} {
@@ -79,7 +79,7 @@ func TestRecorderWait(t *testing.T) {
 			waited <- len(messages)
 		}()
 		_ = r.Send([]byte(`{"type":"a"}`))
-		_ = r.Send([]byte(`{"type":"$reply"}`))
+		_ = r.Send([]byte(`{"type":"$reply","ok":true}`))
 		synctest.Wait()
 		select {
 		case n := <-waited:

@@ -90,7 +90,8 @@ type client struct {
 
 const (
 	dialTimeout = 10 * time.Second
-	maxMessage  = 64 << 20 // bytes; the server has its own, lower limit
+	maxMessage  = 64 << 20        // bytes; the server has its own, lower limit
+	pingSlack   = 5 * time.Second // how late a ping may be
 )
 
 // session connects and prints until the connection ends. It never returns nil.
@@ -184,48 +185,37 @@ func (c *client) ending(err error) error {
 	return &loss{code: code, err: fmt.Errorf("connection closed: %d %s", code, closed.Reason)}
 }
 
-// frame is what counts here of the server's own frames.
-type frame struct {
-	Type           string
-	ConnectionID   string
-	UserID         string
-	PingInterval   int64 // milliseconds
-	ReconnectAfter int64 // milliseconds
-	Reason         string
-	OK             bool
-	Topic          string
-	Error          struct{ Code, Message string }
-}
-
 // take prints a message, or does what a frame of the server asks for.
 func (c *client) take(ctx context.Context, text []byte) error {
-	var f frame
-	if json.Unmarshal(text, &f) != nil || f.Type == "" || f.Type[0] != '$' {
-		return c.print(text)
+	frame, err := wire.DecodeFrame(text)
+	if err != nil {
+		return c.print(text) // an application may send any text
 	}
-	switch f.Type {
-	case "$connected":
+	switch f := frame.(type) {
+	case wire.Connected:
 		c.say("connected as %s, connection %s", f.UserID, f.ConnectionID)
-		c.silence = 2*time.Duration(f.PingInterval)*time.Millisecond + slack(f.PingInterval)
+		c.silence = longestSilence(f.PingInterval)
 		return c.subscribe(ctx)
-	case "$reply":
-		if !f.OK {
-			return fmt.Errorf("subscribe: %s: %s", f.Error.Code, f.Error.Message)
+	case wire.Reply:
+		if f.Err != nil {
+			return fmt.Errorf("subscribe: %w", f.Err)
 		}
 		c.say("subscribed to %s", f.Topic)
-	case "$closing":
-		c.returnAfter = time.Duration(f.ReconnectAfter) * time.Millisecond
+	case wire.Closing:
+		c.returnAfter = f.ReconnectAfter
 		c.say("the server is closing the connection: %s", f.Reason)
+	case wire.Delivery:
+		return c.print(text)
 	}
 	return nil
 }
 
-// slack is what a ping may be late; a server without pings is never too silent.
-func slack(pingInterval int64) time.Duration {
+// longestSilence returns after which time without a ping a connection is dead; 0: never.
+func longestSilence(pingInterval time.Duration) time.Duration {
 	if pingInterval == 0 {
 		return 0
 	}
-	return 5 * time.Second
+	return 2*pingInterval + pingSlack
 }
 
 func (c *client) subscribe(ctx context.Context) error {

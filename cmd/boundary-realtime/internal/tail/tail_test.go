@@ -182,8 +182,8 @@ func TestSilenceIsALoss(t *testing.T) {
 	t.Parallel()
 	c := client{Options: Options{Status: new(strings.Builder)}}
 	for text, want := range map[string]float64{
-		`{"type":"$connected","pingInterval":25000}`: 55,
-		`{"type":"$connected","pingInterval":0}`:     0,
+		`{"type":"$connected","connectionId":"c1","pingInterval":25000}`: 55,
+		`{"type":"$connected","connectionId":"c1","pingInterval":0}`:     0,
 	} {
 		if err := c.take(t.Context(), []byte(text)); err != nil || c.silence.Seconds() != want {
 			t.Errorf("%s: silent for %v (%v), want %v s", text, c.silence, err, want)
