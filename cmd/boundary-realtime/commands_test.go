@@ -162,7 +162,7 @@ func TestTokenInspect(t *testing.T) {
 		{"expired", []string{secret}, old, nil, 1, []string{"EXPIRED 2 days ago", "NOT VERIFIED", "expired"}},
 		{"with another key", []string{secret + "x"}, good, nil, 1, []string{`"sub": "u1"`, "NOT VERIFIED", "signature"}},
 		{"odd rights", []string{secret, "REALTIME_JWT_CLAIM_PERMISSIONS=scope"}, mint(t, "u1", map[string]any{"role": []any{"admin", 3}, "scope": "a b"}), nil, 0, []string{
-			"\nroles [\"admin\"]\n", "\npermissions [\"a\",\"b\"]\n", "\ntopics []\n", `"claim":"role","dropped":1,"cause":"not a string"`,
+			"\nroles [\"admin\"]\n", "\npermissions [\"a\",\"b\"]\n", "\ntopics []\n", `"claim":"role","dropped":1,"cause":"must be a string"`,
 		}},
 		{"without exp", []string{secret}, mint(t, "u1", map[string]any{"exp": nil}), nil, 1, []string{"NOT VERIFIED", "claims_exp: exp is missing"}},
 		{"not a token", nil, "x.y", nil, 1, []string{"malformed"}},
