@@ -78,18 +78,18 @@ var (
 	ErrClosed = errors.New("bus: closed")
 )
 
-// Local is a node as its bus sees it. Its methods call nothing of the bus but Want
-// and Drop.
+// Local is a node as its bus sees it. Its methods may call Want and Drop, and no
+// other method of the bus.
 type Local interface {
 	// Deliver carries out an envelope on the node's own connections. It does not
 	// wait for clients or for other nodes.
 	Deliver(e Envelope) Reply
-	// Answer returns the node's answer to a question, nil where it does not know
-	// what is asked. It may block, until ctx is done.
+	// Answer returns the node's answer to a question, nil if it does not understand
+	// the question. It may block until ctx is done.
 	Answer(ctx context.Context, question []byte) []byte
 	// MembersChanged reports which other nodes have joined, and which have left or
-	// were given up. A node that joins hears of those that are there. The calls for
-	// one node come one after the other.
+	// are unreachable. A node that joins gets the ids of the present members, too.
+	// The calls for one node do not overlap.
 	MembersChanged(joined, left []NodeID)
 }
 
@@ -111,32 +111,32 @@ type Bus interface {
 type Node interface {
 	// Publish hands an envelope to the nodes of its address, each at most once,
 	// and waits for their replies: for a quarter of a second (ReplyTime), or until
-	// ctx is done. A node that has not replied by then is in Receipt.Missing, and
-	// is not an error. From then on the node is suspect: it is sent to, but not
-	// waited for, until anything has arrived from it.
+	// ctx is done. A node that has not replied by then is listed in
+	// Receipt.Missing; that is not an error. From then on the node is suspect:
+	// envelopes are sent to it, but no call waits for it until anything arrives
+	// from it.
 	//
 	// Envelopes that one goroutine publishes one after the other are delivered in
-	// that order on each node. Envelopes of several nodes may be delivered in one
-	// order here and in another there. The error matches ErrRejected, ErrClosed or
-	// the error of ctx.
+	// that order on each node. The order of envelopes of different nodes may differ
+	// from node to node. The error matches ErrRejected, ErrClosed or the error of
+	// ctx.
 	Publish(ctx context.Context, e Envelope) (Receipt, error)
-	// Want says that the node has a reason more to be reached at an address, a user,
-	// a role or a topic, and Drop that it has one less: as long as there were more
-	// calls of Want, the node wants the address. Neither blocks: the caller holds
-	// locks. What is wanted during a call of Deliver is known to the publisher
-	// before its Publish returns.
+	// Want registers interest in a user, a role or a topic; Drop takes one call of
+	// Want back. The node wants the address while there were more calls of Want than
+	// of Drop. Neither blocks: the caller holds locks. The publisher knows what a
+	// node wants during Deliver before its Publish returns.
 	Want(a Address)
 	Drop(a Address)
 	// Known waits until every other member knows what this node wanted before the
-	// call: what they publish from its return on comes here. A member that does not
-	// confirm it within ReplyTime becomes suspect; suspects are not waited for. The
-	// error matches ErrClosed or that of ctx.
+	// call: envelopes that they publish after its return reach this node. A member
+	// that does not confirm within ReplyTime becomes suspect; Known does not wait for
+	// suspects. The error matches ErrClosed or the error of ctx.
 	Known(ctx context.Context) error
 	// Ask puts a question to the nodes of an address and waits for their answers
-	// until ctx is done. A suspect node is asked, but not waited for. Missing are
-	// the nodes that did not answer in time; on a closed node nobody is asked.
+	// until ctx is done. It does not wait for suspects. Missing lists the nodes that
+	// did not answer in time. A closed node asks none.
 	Ask(ctx context.Context, of Address, question []byte) (answers map[NodeID][]byte, missing []NodeID)
-	// Health returns nil while the node reaches its bus, or why it does not.
+	// Health returns nil while the node is connected to its bus, otherwise the reason.
 	Health() error
 	// Close leaves the bus. No call of Local begins after its return. It is
 	// idempotent.

@@ -7,14 +7,14 @@ import (
 )
 
 // Memory is the bus of one process. Publish delivers on every node before it
-// returns; to a node that does not Want an address, too, which costs less than
-// to keep count. The zero value is ready to use. Services that share one are a
+// returns, whether the node wants the address or not: a delivery that finds no
+// connection costs less than a table of interest. The zero value is ready to use. Services that share one are a
 // cluster.
 type Memory struct {
 	mu    sync.Mutex // guards the writes of nodes
 	nodes []*memoryNode
 
-	changing sync.Mutex // held while members change and are told so
+	changing sync.Mutex // held while nodes join or leave, and MembersChanged is called
 }
 
 // NewMemory returns a bus without members.
@@ -39,7 +39,7 @@ func (m *Memory) Join(_ context.Context, id NodeID, local Local) (Node, error) {
 	present := make([]NodeID, len(others))
 	for i, other := range others {
 		present[i] = other.id
-		other.tell([]NodeID{id}, nil)
+		other.membersChanged([]NodeID{id}, nil)
 	}
 	if len(present) > 0 {
 		local.MembersChanged(present, nil)
@@ -114,14 +114,14 @@ func (n *memoryNode) begin() bool {
 
 func (n *memoryNode) end() { n.closing.RUnlock() }
 
-func (n *memoryNode) tell(joined, left []NodeID) {
+func (n *memoryNode) membersChanged(joined, left []NodeID) {
 	if n.begin() {
 		defer n.end()
 		n.local.MembersChanged(joined, left)
 	}
 }
 
-// Ask asks the nodes at the same time. It waits for all, and misses none.
+// Ask asks the nodes concurrently and waits for all answers.
 func (n *memoryNode) Ask(ctx context.Context, of Address, question []byte) (answers map[NodeID][]byte, missing []NodeID) {
 	answers = map[NodeID][]byte{}
 	if n.check(ctx) != nil {
@@ -159,7 +159,7 @@ func (n *memoryNode) Close() error {
 	}
 	m.set(slices.DeleteFunc(slices.Clone(m.members()), func(other *memoryNode) bool { return other == n }))
 	for _, other := range m.members() {
-		other.tell(nil, []NodeID{n.id})
+		other.membersChanged(nil, []NodeID{n.id})
 	}
 	return nil
 }
