@@ -61,7 +61,7 @@ func runSlowModel(t *testing.T, way path, random *rand.Rand) {
 		if random.IntN(4) > 0 { // else they may be joined
 			e.Members(bus.Everyone, "")
 			if waiting := gauge(t, e.metrics.BacklogBytes); waiting > (2*kernelShare+1)*limit {
-				t.Fatalf("%v octets wait", waiting)
+				t.Fatalf("%v bytes wait", waiting)
 			}
 			consistent(t, e)
 		}
