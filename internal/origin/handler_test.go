@@ -1,22 +1,74 @@
-package realtime_test
+package origin_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"boundary-app.org/realtime"
+	"boundary-app.org/realtime/internal/socket"
+	"boundary-app.org/realtime/realtimetest"
 	"boundary-app.org/realtime/wire"
 )
+
+var discard = slog.New(slog.DiscardHandler)
+
+// newService starts a service that accepts the token "good".
+func newService(t testing.TB, log *slog.Logger) *realtime.Service {
+	t.Helper()
+	svc, err := realtime.New(realtime.Options{Log: log, Verifier: realtimetest.Verifier("good", realtime.Identity{UserID: "u1"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = svc.Shutdown(ctx)
+	})
+	return svc
+}
+
+// upgrading returns a handshake, with header fields in pairs of name and value.
+func upgrading(target string, header ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	socket.SetRequest(r.Header, socket.HandshakeOptions{})
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+// ask returns the answer to a request that cannot be upgraded.
+func ask(h http.Handler, r *http.Request) (status int, text string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// roundTrip makes a request to a server and returns the status.
+func roundTrip(t *testing.T, web *httptest.Server, r *http.Request) int {
+	t.Helper()
+	r.RequestURI = ""
+	response, err := web.Client().Transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
 
 // D10: which pages may connect. The request is for example.com; a request that
 // passes is refused with 500 after it, for want of a connection to take over.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	svc := newService(t, realtime.Options{})
-	target := "http://example.com/ws?token=" + token(t, user("u1"))
+	svc := newService(t, discard)
+	target := "http://example.com/ws?token=good"
 	const same, listed, badList = "", "https://app.example.com", "example.com"
 	for _, c := range []struct {
 		name    string
@@ -75,7 +127,7 @@ func TestOrigins(t *testing.T) {
 		if c.passes {
 			want = http.StatusInternalServerError
 		}
-		if status, _, text := ask(t, svc.Handler(opts), r); status != want {
+		if status, text := ask(svc.Handler(opts), r); status != want {
 			t.Errorf("%s: %d %s, want %d", c.name, status, text, want)
 		}
 	}
@@ -84,13 +136,13 @@ func TestOrigins(t *testing.T) {
 // The page of a server behind a listed proxy that ends TLS may connect.
 func TestOwnOriginBehindProxy(t *testing.T) {
 	t.Parallel()
-	svc := newService(t, realtime.Options{})
+	svc := newService(t, discard)
 	h := svc.Handler(realtime.HandlerOptions{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
 	for peer, want := range map[string]int{"10.0.0.1:1": http.StatusInternalServerError, "192.0.2.1:1": http.StatusForbidden} {
-		r := upgrading("http://node/ws?token="+token(t, user("u1")), "Origin", "https://app.example.com",
+		r := upgrading("http://node/ws?token=good", "Origin", "https://app.example.com",
 			"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app.example.com")
 		r.RemoteAddr = peer
-		if status, _, text := ask(t, h, r); status != want {
+		if status, text := ask(h, r); status != want {
 			t.Errorf("from %s: %d %s, want %d", peer, status, text, want)
 		}
 	}
@@ -100,19 +152,19 @@ func TestOwnOriginBehindProxy(t *testing.T) {
 // once, and its token is not looked at.
 func TestForeignOriginIsNotUpgraded(t *testing.T) {
 	t.Parallel()
-	s := start(t, realtime.Options{Verifier: decided(nil, nil)}, realtime.HandlerOptions{})
-	r := upgrading(s.web.URL+"?token=x", "Origin", "https://evil.net", "Sec-Websocket-Protocol", wire.Subprotocol)
-	response := roundTrip(t, s, r)
-	if response.StatusCode != http.StatusForbidden {
-		t.Errorf("status %d, want 403", response.StatusCode)
+	web := httptest.NewServer(newService(t, discard).Handler(realtime.HandlerOptions{}))
+	defer web.Close()
+	r := upgrading(web.URL+"?token=bad", "Origin", "https://evil.net", "Sec-Websocket-Protocol", wire.Subprotocol)
+	if status := roundTrip(t, web, r); status != http.StatusForbidden {
+		t.Errorf("status %d, want 403", status)
 	}
 }
 
 // A list that names nothing an Origin can be is a mistake, and said to be one.
 func TestUselessOriginsAreLogged(t *testing.T) {
 	t.Parallel()
-	log := &journal{}
-	svc := newService(t, realtime.Options{Log: log.logger()})
+	log := &bytes.Buffer{}
+	svc := newService(t, slog.New(slog.NewTextHandler(log, nil)))
 	svc.Handler(realtime.HandlerOptions{AllowedOrigins: []string{"https://good.example.com"}})
 	if log.String() != "" {
 		t.Errorf("a good list is complained about: %s", log)
@@ -126,12 +178,14 @@ func TestUselessOriginsAreLogged(t *testing.T) {
 // The page of the server itself may connect, whatever the port.
 func TestSameOriginOverRealServers(t *testing.T) {
 	t.Parallel()
-	for _, w := range []way{overTCP, overTLS} {
-		s := startOver(t, w, realtime.Options{}, realtime.HandlerOptions{})
-		r := upgrading(s.web.URL+"?token="+token(t, user("u1")), "Origin", s.web.URL)
-		if response := roundTrip(t, s, r); response.StatusCode != http.StatusSwitchingProtocols {
-			t.Errorf("%s: status %d, want 101", w.name, response.StatusCode)
+	h := newService(t, discard).Handler(realtime.HandlerOptions{})
+	for name, listen := range map[string]func(http.Handler) *httptest.Server{"TCP": httptest.NewServer, "TLS": httptest.NewTLSServer} {
+		web := listen(h)
+		r := upgrading(web.URL+"?token=good", "Origin", web.URL)
+		if status := roundTrip(t, web, r); status != http.StatusSwitchingProtocols {
+			t.Errorf("%s: status %d, want 101", name, status)
 		}
+		web.Close()
 	}
 }
 
@@ -144,16 +198,12 @@ func FuzzOrigin(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	svc, err := realtime.New(realtime.Options{Log: discard(), Verifier: decided(nil, realtime.ErrUnauthorized)})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = svc.Shutdown(doneContext()) })
+	svc := newService(f, discard)
 	h := svc.Handler(realtime.HandlerOptions{AllowedOrigins: []string{"https://app.example.com"}})
 	f.Fuzz(func(t *testing.T, origin string) {
-		r := upgrading("/?token=x")
+		r := upgrading("/?token=bad")
 		r.Header["Origin"] = []string{origin}
-		status, _, _ := ask(t, h, r)
+		status, _ := ask(h, r)
 		folded := strings.ToLower(origin)
 		if rest, found := strings.CutPrefix(folded, "ws"); found { // as native clients write it
 			folded = "http" + rest
