@@ -18,8 +18,8 @@ import (
 type Conn struct {
 	core     engine.Conn
 	endpoint *endpoint
-	who      atomic.Pointer[packed]      // changes when the client refreshes its token
-	earlier  atomic.Pointer[[]usedToken] // those before; nil without a refresh
+	who      atomic.Pointer[packedIdentity] // changes when the client refreshes its token
+	earlier  atomic.Pointer[[]usedToken]    // those before; nil without a refresh
 }
 
 // ID returns the connection's id, by which every node finds it.
@@ -27,15 +27,15 @@ func (c *Conn) ID() string { return c.core.ID().String() }
 
 // Identity returns who the connection speaks for, as a new copy: keep it where
 // it is asked for often. Times have a resolution of milliseconds.
-func (c *Conn) Identity() *Identity { return c.identity().identity() }
+func (c *Conn) Identity() *Identity { return c.packed().unpack() }
 
-func (c *Conn) identity() packed { return *c.who.Load() }
+func (c *Conn) packed() packedIdentity { return *c.who.Load() }
 
 // UserID returns the identity's user id. It costs nothing.
-func (c *Conn) UserID() string { return c.identity().user() }
+func (c *Conn) UserID() string { return c.packed().user() }
 
 // Roles returns the identity's roles.
-func (c *Conn) Roles() []string { return c.identity().roles() }
+func (c *Conn) Roles() []string { return c.packed().roles() }
 
 // CreatedAt returns when the connection was accepted.
 func (c *Conn) CreatedAt() time.Time { return c.core.CreatedAt().UTC() }
@@ -158,12 +158,12 @@ type usedToken struct {
 	expires time.Time // zero: never
 }
 
-func (p packed) used() usedToken { return usedToken{p.token().Key(), p.expires()} }
+func (p packedIdentity) used() usedToken { return usedToken{p.token().Key(), p.expires()} }
 
 // tokens returns the token of a connection, first, and those it was refreshed from
 // that had not expired then.
 func (c *Conn) tokens() []usedToken {
-	all := []usedToken{c.identity().used()} // before the others: replace stores them first
+	all := []usedToken{c.packed().used()} // before the others: replace stores them first
 	if earlier := c.earlier.Load(); earlier != nil {
 		all = append(all, *earlier...)
 	}
@@ -182,7 +182,7 @@ func (c *Conn) lastExpiry() (last time.Time) {
 // each connection calls it. The error is the client's, or ErrClosed: who revokes a
 // connection closes it first, then looks at its tokens, so that a token which came
 // too late to be seen is not taken either.
-func (c *Conn) replace(who packed, now time.Time) error {
+func (c *Conn) replace(who packedIdentity, now time.Time) error {
 	next, expired := who.used().Key, now.Add(-c.endpoint.service.revoked.Tolerance())
 	earlier := slices.DeleteFunc(c.tokens(), func(t usedToken) bool {
 		return t.Key == next || !t.expires.IsZero() && !t.expires.After(expired)

@@ -12,13 +12,13 @@ import (
 	"boundary-app.org/realtime/internal/revocation"
 )
 
-// packed is an identity in one string: a connection keeps its identity for as
+// packedIdentity is an identity in one string: a connection keeps its identity for as
 // long as it lives and hardly ever looks at it, and a node keeps a hundred
 // thousand of them. First come the claims, behind their length, then the fields;
 // a text that stands in the claims word for word is only pointed to.
-type packed string
+type packedIdentity string
 
-func pack(id *Identity) packed {
+func pack(id *Identity) packedIdentity {
 	p := packer{claims: string(id.Claims)}
 	p.b = make([]byte, 0, 64+len(id.Claims))
 	p.number(uint64(len(p.claims)))
@@ -31,17 +31,17 @@ func pack(id *Identity) packed {
 	p.text(id.TokenID)
 	p.texts(id.Permissions)
 	p.texts(id.Topics)
-	return packed(p.b)
+	return packedIdentity(p.b)
 }
 
 // user returns the user id, without unpacking the rest.
-func (p packed) user() string {
+func (p packedIdentity) user() string {
 	r := p.unpacker()
 	return r.text()
 }
 
 // roles returns the roles, each once; the strings are pieces of p.
-func (p packed) roles() []string {
+func (p packedIdentity) roles() []string {
 	r := p.unpacker()
 	r.text()
 	return r.texts()
@@ -49,7 +49,7 @@ func (p packed) roles() []string {
 
 // token returns what a revocation goes by. The digest is that of the whole: a
 // token is packed in the same way each time.
-func (p packed) token() revocation.Token {
+func (p packedIdentity) token() revocation.Token {
 	r := p.unpacker()
 	t := revocation.Token{User: r.text()}
 	r.texts()
@@ -65,15 +65,15 @@ func (p packed) token() revocation.Token {
 }
 
 // expires returns when the token expires; zero is never.
-func (p packed) expires() time.Time {
+func (p packedIdentity) expires() time.Time {
 	r := p.unpacker()
 	r.text()
 	r.texts()
 	return r.time()
 }
 
-// identity returns what was packed.
-func (p packed) identity() *Identity {
+// unpack returns the identity that was packed.
+func (p packedIdentity) unpack() *Identity {
 	r := p.unpacker()
 	id := &Identity{
 		UserID:      r.text(),
@@ -139,7 +139,7 @@ func (p *packer) time(t time.Time) {
 
 type unpacker struct{ claims, rest string }
 
-func (p packed) unpacker() unpacker {
+func (p packedIdentity) unpacker() unpacker {
 	r := unpacker{rest: string(p)}
 	r.claims = r.cut(r.number())
 	return r

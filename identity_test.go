@@ -36,7 +36,7 @@ func TestPackedIdentityIsUnpacked(t *testing.T) {
 			Claims: rapid.SampledFrom([]json.RawMessage{nil, json.RawMessage(`{"sub":"user-1","role":"admin"}`), json.RawMessage(`{}`)}).Draw(t, "claims"),
 		}
 		p := pack(id)
-		got := p.identity()
+		got := p.unpack()
 		for _, list := range []*[]string{&id.Roles, &id.Permissions, &id.Topics} {
 			if len(*list) == 0 {
 				*list = nil
@@ -125,7 +125,7 @@ func TestDigestOfAnIdentity(t *testing.T) {
 		Claims: []byte(`{"sub":"u1","roles":["a","b"]}`), Permissions: []string{}, Topics: []string{"t"},
 	}
 	p := pack(id)
-	again := pack(p.identity()).token()
+	again := pack(p.unpack()).token()
 	if a, b := p.token(), again; a.Digest() != b.Digest() || a.User != "u1" || !a.IssuedAt.Equal(b.IssuedAt) {
 		t.Errorf("%+v and %+v", a, b)
 	}

@@ -119,7 +119,7 @@ func (s *Service) apply(cmd revocation.Command, now time.Time) (closed int) {
 // eachRevoked calls do with each connection whose token a command names.
 func (s *Service) eachRevoked(cmd revocation.Command, do func(*Conn)) {
 	look := func(core *engine.Conn) bool {
-		if c := owner(core); cmd.Names(c.identity().token()) {
+		if c := owner(core); cmd.Names(c.packed().token()) {
 			do(c)
 		}
 		return true
