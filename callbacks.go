@@ -15,7 +15,7 @@ import (
 type endpoint struct {
 	service *Service
 	opts    HandlerOptions
-	origins origin.Pages // of a Handler
+	origins origin.AllowedOrigins // of a Handler
 }
 
 func (s *Service) endpoint(opts HandlerOptions) *endpoint {
@@ -38,7 +38,7 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	if e.opts.OnOpen == nil {
 		return nil
 	}
-	ctx = opening{e.service.life.callbacks, ctx}
+	ctx = callbackContext{e.service.life.callbacks, ctx}
 	var err error
 	if panicked := e.call("OnOpen", func() { err = e.opts.OnOpen(ctx, c) }); panicked || err == nil {
 		return nil
@@ -50,16 +50,16 @@ func (e *endpoint) onOpen(ctx context.Context, c *Conn) error {
 	return nil
 }
 
-// opening is the context of OnOpen: it ends with the service, as the request's
+// callbackContext is the context of OnOpen: it ends with the service, as the request's
 // would not, and has the values of the request. (What context.Cause says of it is
 // the request's too.)
-type opening struct {
+type callbackContext struct {
 	context.Context
 	values context.Context
 }
 
 // Value returns the request's value.
-func (o opening) Value(key any) any { return o.values.Value(key) }
+func (o callbackContext) Value(key any) any { return o.values.Value(key) }
 
 // takes returns the callback that takes messages of a kind; nil: there is none.
 func (e *endpoint) takes(text bool) (name string, take func(context.Context, *Conn, []byte)) {

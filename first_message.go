@@ -32,9 +32,9 @@ const askForToken = `send {"action":"connect","token":"..."} as the first messag
 // again.
 func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, u upgrade) {
 	s := e.service
-	release, why := s.reserve(u.clientKey)
-	if why != nil {
-		e.refuse(w, u, why)
+	release, refused := s.reserve(u.clientKey)
+	if refused != nil {
+		e.refuse(w, u, refused)
 		return
 	}
 	defer s.life.opening.Done()
@@ -52,20 +52,20 @@ func (e *endpoint) awaitToken(w http.ResponseWriter, r *http.Request, u upgrade)
 func (c *pendingConn) accept(values context.Context, input []byte, release func()) {
 	e := c.endpoint
 	defer release()
-	why := refuse(internalError, reasonInternal, "internal error") // when the Verifier ends its goroutine
+	refused := refuse(internalError, reasonInternal, "internal error") // when the Verifier ends its goroutine
 	defer func() {
-		if why != nil {
-			e.reject(c.Conn, c.attempt, nil, why)
+		if refused != nil {
+			e.reject(c.Conn, c.attempt, nil, refused)
 		}
 	}()
-	rest, why := c.introduce(opening{e.service.life.admitting, values}, input)
-	if why != nil {
+	rest, refused := c.introduce(callbackContext{e.service.life.admitting, values}, input)
+	if refused != nil {
 		return
 	}
 	release() // however long OnOpen takes
 	spec := c.spec(c.Conn)
 	spec.Buffered = rest
-	why = e.begin(values, c.attempt, spec)
+	refused = e.begin(values, c.attempt, spec)
 }
 
 // reserve takes a slot for an unauthenticated client of an address; call release to
@@ -108,19 +108,19 @@ type pendingConn struct {
 
 // introduce reads and verifies the token, and returns what the client sent behind
 // it. When ctx, of the service, is done, it gives up at once.
-func (c *pendingConn) introduce(ctx context.Context, input []byte) (rest []byte, why *refusal) {
+func (c *pendingConn) introduce(ctx context.Context, input []byte) (rest []byte, refused *refusal) {
 	_ = c.SetDeadline(time.Now().Add(firstMessageTime))
 	hurry := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	defer hurry()
-	token, rest, why := c.readToken(input)
-	if why == nil {
-		why = c.verify(ctx, token)
+	token, rest, refused := c.readToken(input)
+	if refused == nil {
+		refused = c.verify(ctx, token)
 	}
 	if !hurry() || ctx.Err() != nil {
 		return nil, drainRefusal(c.subprotocol)
 	}
 	_ = c.SetDeadline(time.Time{})
-	return rest, why
+	return rest, refused
 }
 
 // verify verifies the token, for a bounded time: the client holds a slot.
@@ -131,7 +131,7 @@ func (c *pendingConn) verify(ctx context.Context, token string) *refusal {
 }
 
 // readToken answers the upgrade and reads until the first message.
-func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *refusal) {
+func (c *pendingConn) readToken(input []byte) (token string, rest []byte, refused *refusal) {
 	if _, err := c.Write(c.handshake.AppendResponse(nil)); err != nil {
 		return "", nil, failed(err)
 	}
@@ -150,11 +150,11 @@ func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *r
 			input = buf[:n]
 			continue
 		case event.Kind == socket.Message:
-			token, why = tokenIn(event)
-			return token, rest, why
+			token, refused = tokenIn(event)
+			return token, rest, refused
 		}
-		if why := c.control(event); why != nil {
-			return "", nil, why
+		if refused := c.control(event); refused != nil {
+			return "", nil, refused
 		}
 		input = rest
 		controls++
@@ -162,7 +162,7 @@ func (c *pendingConn) readToken(input []byte) (token string, rest []byte, why *r
 	return "", nil, refuse(outcome{code: CloseTooManyRequests}, "first_message", "too many pings before the first message")
 }
 
-func tokenIn(message socket.Event) (token string, why *refusal) {
+func tokenIn(message socket.Event) (token string, refused *refusal) {
 	data, marked := session.TrimBOM(message.Data)
 	connect, ok := wire.ParseConnect(data)
 	text := askForToken

@@ -26,7 +26,7 @@ type Limits struct {
 	// 4013. A message counts as one for every 512 bytes that it has begun, as inflated,
 	// or for every 32 bytes of its compressed form, where that is more; 16 fragments
 	// before the last of a message count as one.
-	// Defaults: 1,000 and 2,000; a negative rate: any number.
+	// Defaults: 1,000 and 2,000; a negative rate means no limit.
 	MessageRate  float64
 	MessageBurst int
 	// Connections is how many connections a node takes: beyond, requests are

@@ -78,7 +78,7 @@ func (s *Service) Connect(ctx context.Context, t Transport, opts ConnectOptions)
 func (e *endpoint) admitTransport(ctx context.Context, opts ConnectOptions) (a attempt, refused *refusal) {
 	if opts.Address.IsValid() {
 		a.address = opts.Address
-		a.clientKey = origin.CountedBy(opts.Address)
+		a.clientKey = origin.ClientKey(opts.Address)
 	}
 	refused = e.checkLimits(&a)
 	switch {

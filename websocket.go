@@ -34,7 +34,7 @@ func (s *Service) Handler(opts HandlerOptions) http.Handler {
 // httpEndpoint returns the endpoint of a handler.
 func (s *Service) httpEndpoint(opts HandlerOptions) *endpoint {
 	e := s.endpoint(opts)
-	origins, problems := origin.NewPages(opts.AllowedOrigins, e.opts.TrustedProxies)
+	origins, problems := origin.NewAllowedOrigins(opts.AllowedOrigins, e.opts.TrustedProxies)
 	for _, problem := range problems {
 		s.log.Warn("an entry of AllowedOrigins allows nothing", "error", problem)
 	}
@@ -50,7 +50,7 @@ func (s *Service) httpEndpoint(opts HandlerOptions) *endpoint {
 // attemptOf returns the attempt that a request is.
 func (e *endpoint) attemptOf(r *http.Request) attempt {
 	address := origin.Proxies(e.opts.TrustedProxies).Client(r)
-	return attempt{address: address, clientKey: origin.CountedBy(address)}
+	return attempt{address: address, clientKey: origin.ClientKey(address)}
 }
 
 // upgrade is an attempt by a WebSocket handshake.

@@ -11,10 +11,10 @@ import (
 // comes from, and the origin it has asked for.
 type Proxies []netip.Prefix
 
-// CountedBy returns the key under which the connections from an address are
+// ClientKey returns the key under which the connections from an address are
 // counted together: the address, or of an IPv6 address its /64, all of which one
 // client has. Connections without an address have one key.
-func CountedBy(a netip.Addr) string {
+func ClientKey(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	switch {
 	case !a.IsValid():

@@ -20,9 +20,9 @@ func request(host string, origins ...string) *http.Request {
 	return r
 }
 
-func pages(t *testing.T, listed ...string) Pages {
+func pages(t *testing.T, listed ...string) AllowedOrigins {
 	t.Helper()
-	p, problems := NewPages(listed, nil)
+	p, problems := NewAllowedOrigins(listed, nil)
 	if len(problems) > 0 {
 		t.Fatalf("problems: %v", problems)
 	}
@@ -109,7 +109,7 @@ func TestCheckEntry(t *testing.T) {
 		if err := CheckEntry(bad); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", bad, err, want)
 		}
-		p, problems := NewPages([]string{bad}, nil)
+		p, problems := NewAllowedOrigins([]string{bad}, nil)
 		if len(problems) != 1 || len(p.allowed) != 0 {
 			t.Errorf("%q: problems %v, allowed %v", bad, problems, p.allowed)
 		}
@@ -149,7 +149,7 @@ func TestSchemesOfWebSockets(t *testing.T) {
 // client, whose headers are not believed.
 func TestHintWhereProxiesAreListed(t *testing.T) {
 	t.Parallel()
-	p, _ := NewPages(nil, NewProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}))
+	p, _ := NewAllowedOrigins(nil, NewProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}))
 	for peer, want := range map[string]string{
 		"10.0.0.1:5":  "let it set X-Forwarded-Proto and X-Forwarded-Host",
 		"192.0.2.1:5": "proxy_protocol",
@@ -197,7 +197,7 @@ func TestOwnOrigin(t *testing.T) {
 		"host of a peer that isn't listed": {client, []string{"X-Forwarded-Host", "evil.net"}, false, "http://evil.net", false},
 		"no address":                       {"@", []string{"X-Forwarded-Host", "evil.net"}, false, "http://evil.net", false},
 	} {
-		p, _ := NewPages([]string{"https://listed.example.com"}, proxies)
+		p, _ := NewAllowedOrigins([]string{"https://listed.example.com"}, proxies)
 		r := request("node:8080", c.origin)
 		r.RemoteAddr = c.peer
 		for i := 0; i < len(c.header); i += 2 {
@@ -262,7 +262,7 @@ func FuzzCheck(f *testing.F) {
 	for _, seed := range append(nativeOrigins, "https://app.example.com", "https://app.example.com/", "null", "*", "", "http://node", "http://NODE:80", "://", "a://b@c") {
 		f.Add(seed)
 	}
-	p, _ := NewPages([]string{"capacitor://localhost", "https://app.example.com", "*", "null"}, nil)
+	p, _ := NewAllowedOrigins([]string{"capacitor://localhost", "https://app.example.com", "*", "null"}, nil)
 	f.Fuzz(func(t *testing.T, origin string) {
 		why := p.Check(request("node", origin))
 		if why != nil {

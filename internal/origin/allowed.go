@@ -10,21 +10,21 @@ import (
 	"unicode/utf8"
 )
 
-// Pages are those from which a browser may connect (RFC 6455 section 10.2, RFC
-// 6454): of the origins that are listed, and of the one that the request itself is
-// for. Origins are compared whole, without patterns and suffixes.
-type Pages struct {
+// AllowedOrigins are the origins of the pages from which a browser may connect (RFC
+// 6455 section 10.2, RFC 6454): those that are listed, and the one that the request
+// itself is for. They are compared whole, without patterns and suffixes.
+type AllowedOrigins struct {
 	proxies Proxies
 	listed  []string
 	allowed map[string]bool // listed, in the form of normalize
 }
 
-// NewPages returns the pages of these origins, beside the server's own. Proxies
-// are believed what scheme and host a client has asked for. An entry that no
-// browser sends as its origin, or that would not tell pages apart, allows nothing;
-// there is a problem for each, which says what to write.
-func NewPages(listed []string, proxies Proxies) (p Pages, problems []error) {
-	p = Pages{proxies: proxies, listed: listed, allowed: map[string]bool{}}
+// NewAllowedOrigins returns the listed origins, beside the server's own. Proxies are
+// believed which scheme and host a client has asked for. An entry that no browser sends
+// as its origin, or that would not tell pages apart, allows nothing; there is a problem
+// for each, which says what to write.
+func NewAllowedOrigins(listed []string, proxies Proxies) (p AllowedOrigins, problems []error) {
+	p = AllowedOrigins{proxies: proxies, listed: listed, allowed: map[string]bool{}}
 	for _, entry := range listed {
 		if err := CheckEntry(entry); err != nil {
 			problems = append(problems, err)
@@ -55,7 +55,7 @@ const null = "null"
 // Check returns nil when the page that makes a request may connect. A client
 // without an Origin is no browser: it has to bring a token itself, and a page
 // cannot make it.
-func (p Pages) Check(r *http.Request) *Refusal {
+func (p AllowedOrigins) Check(r *http.Request) *Refusal {
 	values := r.Header["Origin"]
 	if len(values) == 0 {
 		return nil
@@ -102,7 +102,7 @@ type Refusal struct {
 // maxExpected bounds the origins that a Refusal lists.
 const maxExpected = 10
 
-func (p Pages) refuse(origin, own, hint string) *Refusal {
+func (p AllowedOrigins) refuse(origin, own, hint string) *Refusal {
 	expected := slices.Clone(p.listed[:min(len(p.listed), maxExpected)])
 	if own != "" {
 		expected = slices.Insert(expected, 0, shorten(own))
