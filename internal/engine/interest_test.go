@@ -76,7 +76,7 @@ func TestInterestAgainstModel(t *testing.T) {
 		c.Close(1000, "")
 	}
 	model.matches(e)
-	if len(model.present) > 0 || model.changes < 1000 {
+	if len(model.present) > 0 || model.changes < 100 {
 		t.Errorf("interest in %v is left, after %d changes", model.present, model.changes)
 	}
 }
