@@ -59,18 +59,104 @@ func TestCompressedFlood(t *testing.T) {
 
 // hostile is what a client sends as often as its rate allows.
 type hostile struct {
-	name  string
-	frame []byte
-	cost  int // messages of the rate that the frame counts as
+	name     string
+	frame    []byte
+	inflated int // bytes; of a compressed frame
+}
+
+// cost returns as how many messages of the rate the frame counts: see docs/limits.md.
+func (h hostile) cost() int {
+	_, size, _ := socket.FrameLen(h.frame)
+	if compressed := h.frame[0]&0x40 != 0; compressed {
+		return max(1, (h.inflated+511)/512, (size+31)/32)
+	}
+	return max(1, (size+511)/512)
 }
 
 // costly is a command of nearly 16 KiB in which every member has to be looked at.
 var costly = `{"action":"subscribe","topic":"t","ref":1` + strings.Repeat(`,"name":[[{}],1e9]`, 880) + `}`
 
 var hostiles = []hostile{
-	{"bombs", bomb, 32},
-	{"costly commands", socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(costly), [4]byte{1, 2, 3, 4}), 8},
-	{"large messages", socket.AppendMaskedFrame(nil, socket.OpText, bytes.Repeat([]byte("x"), 64<<10), [4]byte{1, 2, 3, 4}), 32},
+	{"bombs", bomb, 64 << 10},
+	{"costly commands", socket.AppendMaskedDeflatedFrame(nil, socket.OpText, []byte(costly), [4]byte{1, 2, 3, 4}), len(costly)},
+	{"costly commands in plain", socket.AppendMaskedFrame(nil, socket.OpText, []byte(costly), [4]byte{1, 2, 3, 4}), 0},
+	{"large messages", socket.AppendMaskedFrame(nil, socket.OpText, bytes.Repeat([]byte("x"), 64<<10), [4]byte{1, 2, 3, 4}), 0},
+	{"tables", compressedFrame(tables(1)), 0},
+	{"many tables", compressedFrame(tables(1000)), 0},
+}
+
+// compressedFrame is a binary message that travels in a compressed form.
+func compressedFrame(deflated []byte) []byte {
+	frame := socket.AppendMaskedFrame(nil, socket.OpBinary, deflated, [4]byte{1, 2, 3, 4})
+	frame[0] |= 0x40
+	return frame
+}
+
+// tables returns deflate blocks (RFC 1951 section 3.2.7) that hold nothing but the
+// lengths of 263 codes, of 10 bits most of them and of 15 the longest: of 33 bytes,
+// decoders that look codes up make a table of 8,192 entries.
+func tables(blocks int) []byte {
+	var b bitString
+	for range blocks {
+		b.append(0, 1) // not the last
+		b.append(2, 2) // with codes of its own
+		b.append(263-257, 5)
+		b.append(2-1, 5)  // codes of distances
+		b.append(19-4, 4) // lengths of the codes for lengths, in the order of the RFC:
+		for _, symbol := range []int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15} {
+			b.append(map[int]int{16: 1, 1: 4, 2: 4, 10: 4, 11: 4, 12: 4, 13: 4, 14: 4, 15: 4}[symbol], 3)
+		}
+		length := map[int]int{1: 0b1000, 2: 0b1001, 10: 0b1010, 11: 0b1011, 12: 0b1100, 13: 0b1101, 14: 0b1110, 15: 0b1111}
+		b.code(length[10], 4)
+		for range 42 { // repeat it six times
+			b.code(0, 1)
+			b.append(3, 2)
+		}
+		for _, l := range []int{10, 10, 1, 2, 11, 12, 13, 14, 15, 15, 1, 1} {
+			b.code(length[l], 4)
+		}
+		b.code(0b10, 2) // the end of the block
+	}
+	b.append(0, 3) // an empty block, of which the sender leaves out the rest
+	return b.bytes
+}
+
+// bitString is a string of bits, the lowest of each byte first.
+type bitString struct {
+	bytes []byte
+	bits  int
+}
+
+// append appends the lowest bits of a value, the lowest first.
+func (b *bitString) append(value, bits int) {
+	for i := range bits {
+		if b.bits%8 == 0 {
+			b.bytes = append(b.bytes, 0)
+		}
+		b.bytes[b.bits/8] |= byte(value>>i&1) << (b.bits % 8)
+		b.bits++
+	}
+}
+
+// code appends the lowest bits of a value, the lowest last.
+func (b *bitString) code(value, bits int) {
+	for i := range bits {
+		b.append(value>>(bits-1-i), 1)
+	}
+}
+
+// The frames are what they are meant to be: within the limits of a message, and read
+// by the server.
+func TestHostileFrames(t *testing.T) {
+	t.Parallel()
+	for _, h := range hostiles {
+		var reader socket.Reader
+		ev, _, err := reader.Next(&socket.Config{}, true, bytes.Clone(h.frame))
+		if err != nil || ev.Kind != socket.Message || h.inflated > 0 && len(ev.Data) != h.inflated {
+			t.Errorf("%s: kind %d, %d bytes, %v", h.name, ev.Kind, len(ev.Data), err)
+		}
+		t.Logf("%s: %d bytes, counted as %d messages", h.name, len(h.frame), h.cost())
+	}
 }
 
 // Fifty clients that send what costs most, as fast as their rate allows, are not
@@ -93,7 +179,7 @@ func (h hostile) run(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var attacking sync.WaitGroup
-	interval := time.Duration(float64(time.Second) * float64(h.cost) / (1000 * share))
+	interval := time.Duration(float64(time.Second) * float64(h.cost()) / (1000 * share))
 	for i := range clients {
 		c := p.connect(fmt.Sprint("hostile", i))
 		attacking.Go(func() {
