@@ -27,6 +27,7 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 	switch step.Kind {
 	case session.Application:
 		c.endpoint.onMessage(c, text, data)
+		return // data is the application's
 	case session.Answer:
 		c.reply(step.Reply)
 	case session.Execute:
@@ -34,6 +35,7 @@ func (h *clientHandler) Receive(text bool, data []byte) {
 		reply.Ref = step.Ref
 		c.reply(reply)
 	}
+	c.core.Recycle(data)
 }
 
 // execute carries out a client's command.

@@ -134,11 +134,13 @@ func (c *Conn) runCalls() {
 // connection of the shard its turn.
 func (c *Conn) callReceive(m call) {
 	if m.deflated {
+		deflated := m.data
 		var err error
 		if m.data, err = c.inflate(m); err != nil {
 			c.fail(violation(err))
 			return
 		}
+		socket.Recycle(deflated)
 	}
 	c.handler.Receive(m.text, m.data)
 }

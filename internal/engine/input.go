@@ -96,7 +96,7 @@ func (s *shard) receive(c *Conn, ev socket.Event) {
 	s.engine.metrics.MessagesIn.Inc()
 	data := ev.Data
 	if !ev.Owned {
-		data = append([]byte(nil), data...)
+		data = socket.Copy(data)
 	}
 	if c.queueCall(call{data: data, text: ev.Op == socket.OpText, deflated: ev.Deflated}) {
 		s.pause(c)

@@ -1,6 +1,10 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"boundary-app.org/realtime/internal/socket"
+)
 
 // Receive hands the handler a message that did not come over a socket of the
 // engine's: it is how an application's own Transport brings what its client
@@ -17,6 +21,14 @@ func (c *Conn) Receive(ctx context.Context, text bool, data []byte) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// Recycle gives back the data of a call of the handler's Receive, to which nothing refers
+// any more. It need not be called.
+func (c *Conn) Recycle(data []byte) {
+	if c.options&optTransport == 0 { // whose data is the application's own
+		socket.Recycle(data)
 	}
 }
 

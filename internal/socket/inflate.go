@@ -39,7 +39,7 @@ func inflate(payload []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	// A copy of its exact size costs less than the garbage of a buffer that grows.
-	return append(make([]byte, 0, len(d.out)), d.out...), nil
+	return Copy(d.out), nil
 }
 
 // readAll inflates all of d.src. A block that calls itself the last may end before the message does

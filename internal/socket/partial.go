@@ -100,7 +100,9 @@ func (p *partial) grown(n int) []byte {
 	if p.head.fin {
 		size = min(size, need+p.head.length-p.arrived)
 	}
-	return append(make([]byte, 0, size), p.data...)
+	data := append(newBuffer(size), p.data...)
+	Recycle(p.data)
+	return data
 }
 
 // checkText fails as soon as the text so far cannot become valid UTF-8. Compressed text is checked
