@@ -18,7 +18,7 @@ const (
 type callQueue struct {
 	queue []call
 	size  int
-	full  bool          // the loop has been told to stop reading
+	full  bool          // the loop does not read the connection
 	room  chan struct{} // closed when the queue is no longer full; for callers that wait in Receive
 }
 

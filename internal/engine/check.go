@@ -6,12 +6,11 @@ import (
 	"slices"
 )
 
-// ConsistencyCheck holds against each other what the engine keeps in more than
-// one place, and returns an error that names each contradiction: a bug of the
-// engine. Every loop stands still for the time it takes to look at its
-// connections; nothing else waits. The index can be judged only while nobody
-// joins or leaves: after some attempts that were disturbed it is left out. It
-// must not be called by a loop.
+// ConsistencyCheck compares what the engine keeps in more than one place, and returns
+// an error that names each contradiction, which is a bug of the engine. Each loop
+// pauses while its connections are checked. The index can be checked only while no
+// connection joins or leaves a group: after 100 disturbed attempts it is left out. A
+// loop must not call ConsistencyCheck.
 func (e *Engine) ConsistencyCheck() error {
 	var problems []error
 	for _, s := range e.shards {
@@ -26,7 +25,7 @@ func (e *Engine) ConsistencyCheck() error {
 	return errors.Join(append(problems, e.inspectIndex()...)...)
 }
 
-// attempts bounds how often the index is looked at again.
+// attempts bounds how often the check of the index is repeated.
 const attempts = 100
 
 func (e *Engine) inspectIndex() (problems []error) {
@@ -51,7 +50,7 @@ func (x *index) version() (sum uint64) {
 	return sum
 }
 
-// compareIndex holds the groups against the memberships of the connections.
+// compareIndex compares the groups with the memberships of the connections.
 func (e *Engine) compareIndex() (problems []error) {
 	counted, topics := e.countMemberships()
 	if n := e.subscriptions.Load(); n != topics {
@@ -89,7 +88,7 @@ func (e *Engine) countMemberships() (counted map[*list]int32, topics int64) {
 	return counted, topics
 }
 
-// inspectGroup checks one group, and strikes its lists from counted. Called
+// inspectGroup checks one group, and removes its lists from counted. Called
 // under the stripe's lock.
 func (x *index) inspectGroup(s *groupStripe, g *group, counted map[*list]int32) (problems []error) {
 	k := key{g.route, g.name}
@@ -127,7 +126,7 @@ func (s *shard) inspect(t *task) {
 	t.arg.(chan []error) <- v.problems
 }
 
-// inspection is one look at a shard.
+// inspection is one check of a shard.
 type inspection struct {
 	shard    *shard
 	joined   map[*list]int // how many connections say that they are in a list
@@ -182,7 +181,7 @@ func (v *inspection) connection(slot int32, c *Conn) {
 	v.calls(slot, c)
 }
 
-// closing checks what the end of a connection rests on.
+// closing checks what must hold in the state of a connection.
 func (v *inspection) closing(slot int32, c *Conn) {
 	if c.state.awaitsHandler() {
 		v.ends++
@@ -195,7 +194,7 @@ func (v *inspection) closing(slot int32, c *Conn) {
 	v.expect(c.state.takesMessages() || c.state == broken || c.Ended(), "slot %d is in state %s and still registered", slot, c.state)
 }
 
-// calls checks what waits for a connection's handler, and behind that.
+// calls checks the queue of handler calls, and the bytes that wait behind it.
 func (v *inspection) calls(slot int32, c *Conn) {
 	if c.flags&flagRest != 0 {
 		v.rests++

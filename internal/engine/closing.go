@@ -8,16 +8,17 @@ import (
 	"boundary-app.org/realtime/internal/socket"
 )
 
-// lingerTime is how long the end of the peer's stream is waited for after ours
-// was sent. Closing at once would reset the connection if anything is unread,
-// and with it destroy the close frame on its way.
+// lingerTime is how long a connection waits for the end of the peer's stream after it
+// has ended its own. Closing at once would reset the connection if anything is unread,
+// and a reset destroys the close frame on its way.
 const lingerTime = time.Second
 
 // unreadTime is how long the kernel keeps what a client has not taken when its
 // connection is closed, while the client takes none of it.
 const unreadTime = 30 * time.Second
 
-// unlist removes a connection from all lists. It may still be closing.
+// unlist removes a connection from the lists of all its groups. Its socket may still
+// be open.
 func (s *shard) unlist(t *task) {
 	c := t.conn
 	s.catchUp(c)
@@ -30,7 +31,7 @@ func (s *shard) unlist(t *task) {
 	s.release(c)
 }
 
-// release frees the slot of a connection that has neither socket nor lists.
+// release frees the slot of a connection whose socket is closed and that is in no list.
 func (s *shard) release(c *Conn) {
 	if c.state == dead && c.flags&flagUnlisted != 0 && s.slots[c.slot].conn == c {
 		s.slots[c.slot] = slot{fd: -1}
@@ -44,8 +45,8 @@ type cause struct {
 	byPeer bool // by a close frame of the peer, which is answered with its code
 }
 
-// transition moves a connection to its next closeState. The cause is that which the
-// event brings, if any; in its place counts the peer's, if that waits.
+// transition moves a connection to its next closeState and runs the action. An event
+// without a cause of its own has that of the peer's close, if one waits.
 func (s *shard) transition(c *Conn, ev closeEvent, why cause) {
 	step, err := c.state.step(ev)
 	if err != nil {
@@ -92,8 +93,8 @@ func (s *shard) act(c *Conn, do closeAction, from closeState, why cause) {
 	}
 }
 
-// awaitHandler has the peer's end answered behind what the handler sends for the
-// messages before it, after CloseTimeout at the latest. Nothing more is read meanwhile.
+// awaitHandler delays the answer to the peer's close until the handler has had the
+// messages before it, for CloseTimeout at most. Nothing more is read meanwhile.
 func (s *shard) awaitHandler(c *Conn, why cause) {
 	s.ends[c] = why
 	c.flags &^= flagPinged
@@ -104,7 +105,7 @@ func (s *shard) awaitHandler(c *Conn, why cause) {
 
 func (s *shard) callsDone(t *task) { s.answerEnd(t.conn) }
 
-// answerEnd answers the end that the peer has brought about, if that still waits.
+// answerEnd answers the peer's close, if the answer is still due.
 func (s *shard) answerEnd(c *Conn) {
 	if !c.state.awaitsHandler() {
 		return
@@ -130,8 +131,8 @@ func (s *shard) closeGracefully(t *task) {
 	s.transition(c, ev, cause{ending: *end})
 }
 
-// fail ends a connection for what its handler's goroutine found in a message:
-// the calls before it have been made, those behind it are not.
+// fail ends a connection for an error that the handler's goroutine found in a message.
+// The calls before it have been made; those behind it are dropped.
 func (c *Conn) fail(end ending) {
 	if c.unregister(cause{ending: end}, true) {
 		c.shard.post(task{run: (*shard).failed, conn: c, arg: &end})
@@ -270,10 +271,10 @@ func (s *shard) teardown(c *Conn) {
 	s.engine.sockets.Done()
 }
 
-// stop ends the loop after this turn.
+// stop ends the loop after this iteration.
 func (s *shard) stop(*task) { s.stopped = true }
 
-// end closes what is left when the loop ends.
+// end closes all connections that are left when the loop ends.
 func (s *shard) end() {
 	for i := range s.slots {
 		if c := s.slots[i].conn; c != nil {

@@ -38,7 +38,7 @@ type Conn struct {
 	// guarded by mu; here for want of padding elsewhere
 	ended    bool
 	byPeer   bool  // the peer ended it, by a close frame
-	refused  uint8 // subscriptions of the client's own, for their number
+	refused  uint8 // subscriptions that the client asked for, over the limit, in a row
 	accepted bool  // Open was called before it ended
 
 	// owned by the loop
@@ -48,7 +48,7 @@ type Conn struct {
 	fd         int32 // -1: the connection is a blockingConn
 	generation int32
 	due        tick // of the next ping, or of the pong, or of the closing handshake
-	wake       tick // when the wheel looks at the connection
+	wake       tick // when the timer of the connection fires
 	credit     float32
 	credited   tick
 	expires    int64 // milliseconds since the engine's start, 0: never
@@ -85,8 +85,8 @@ const (
 // ID returns the connection's id.
 func (c *Conn) ID() ID { return c.id }
 
-// CreatedAt returns when the connection was registered, for as long as ticks can
-// tell: for 994 days.
+// CreatedAt returns when the connection was registered. It is right for 994 days,
+// after which ticks begin again.
 func (c *Conn) CreatedAt() time.Time {
 	e := c.shard.engine
 	elapsed := e.elapsed(time.Now())
@@ -96,9 +96,9 @@ func (c *Conn) CreatedAt() time.Time {
 
 // Open ends the time in which messages are held back: text is written first,
 // unless it is nil, then what was sent to the connection meanwhile, in order.
-// From here on the handler is called. Where the Caps evict, the oldest connections
-// are closed first, which waits for the loops: no loop may call it. It is called
-// once, by whoever called Register, of a connection that has ended too.
+// From here on the handler is called. Where the Caps evict, Open closes the oldest
+// connections first and waits for the loops: a loop must not call it. The caller of
+// Register calls it once, even when the connection has ended meanwhile.
 func (c *Conn) Open(text []byte) {
 	c.shard.engine.accept(c)
 	opening := task{run: (*shard).open, conn: c}

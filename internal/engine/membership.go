@@ -7,13 +7,13 @@ import (
 	"boundary-app.org/realtime/bus"
 )
 
-// membership says that a connection belongs to a group, and where it stands in
-// its shard's list. Who joins and leaves changes the index at once; the loop
-// follows when it comes to the task.
+// membership is a group that a connection belongs to, and its position in the list
+// of its shard. Joining and leaving change the index at once, and the list when the
+// loop runs the task.
 type membership struct {
 	list *list
 	pos  int32 // in list.members; notJoined until the loop has put it there
-	left bool  // out of the index; the loop has yet to take it out of the list
+	left bool  // out of the index; the loop still has to remove it from the list
 	own  bool  // a topic that only the client itself has asked for
 }
 
@@ -27,7 +27,7 @@ func (c *Conn) Subscribe(topic string, limit int) (added bool, err error) {
 }
 
 // SubscribeSelf is Subscribe at the client's own wish: OwnTopics has the topic
-// until somebody else subscribes the connection to it.
+// until the connection is subscribed to it by another caller.
 func (c *Conn) SubscribeSelf(topic string, limit int) (added bool, err error) {
 	return c.subscribe(topic, limit, true)
 }

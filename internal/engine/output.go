@@ -10,8 +10,8 @@ import (
 const (
 	// maxVector is how many chunks one writev takes.
 	maxVector = 64
-	// scratchSize is up to how many bytes copying chunks together costs less
-	// than describing them to writev.
+	// scratchSize is the size in bytes up to which copying chunks together is
+	// cheaper than writev.
 	scratchSize = 8 << 10
 )
 
@@ -96,7 +96,8 @@ func (s *shard) flushDirty() {
 	s.dirty = s.dirty[:0]
 }
 
-// blocked takes a chunk of which a direct write wrote only the first n bytes.
+// blocked takes a chunk of which a direct write wrote only the first n bytes: the rest
+// becomes the connection's backlog.
 func (s *shard) blocked(c *Conn, ch chunk, n int, err error) {
 	if err != nil && !errors.Is(err, poll.ErrAgain) {
 		s.writeFailed(c)
@@ -145,7 +146,7 @@ func (s *shard) writeChunks(c *Conn) (int, error) {
 	}
 }
 
-// drained makes a connection without a backlog simply writable again.
+// drained runs when everything is written: fan-outs then write to the socket directly.
 func (s *shard) drained(c *Conn) {
 	if s.arm(c, false); c.state == dead {
 		return
@@ -162,7 +163,7 @@ func (s *shard) drained(c *Conn) {
 	}
 }
 
-// arm asks the poller to tell when the socket becomes writable, or not to.
+// arm has the poller report when the socket becomes writable, or not.
 func (s *shard) arm(c *Conn, on bool) {
 	if (c.flags&flagArmed != 0) == on {
 		return
@@ -171,7 +172,7 @@ func (s *shard) arm(c *Conn, on bool) {
 	s.rewatch(c)
 }
 
-// rewatch tells the poller what a connection waits for now.
+// rewatch registers with the poller what the connection waits for now.
 func (s *shard) rewatch(c *Conn) {
 	if c.fd < 0 {
 		return

@@ -7,8 +7,7 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// SlowPolicy says what becomes of a topic's messages on their way to a client
-// that does not keep up.
+// SlowPolicy is what happens to a topic's messages for a client that does not keep up.
 type SlowPolicy uint8
 
 // The policies.
@@ -23,8 +22,8 @@ const (
 	LatestOnly
 )
 
-// TopicRule gives topics a policy. Match is a topic's name, or a beginning of
-// names followed by "*".
+// TopicRule gives topics a policy. Match is the name of a topic, or a prefix of names
+// followed by "*".
 type TopicRule struct {
 	Match string
 	Slow  SlowPolicy
@@ -39,20 +38,19 @@ func policyFor(rules []TopicRule, topic string) SlowPolicy {
 	return Disconnect
 }
 
-// lagTime is how long something must have waited for a connection before its
-// latest-only topics leave messages out: a burst that the socket soon takes is
-// no lag.
+// lagTime is how long the backlog of a connection must have existed before messages
+// of latest-only topics are dropped: a burst that the socket soon takes is no lag.
 const lagTime = 100 * time.Millisecond
 
 func (s *shard) lags(c *Conn) bool { return c.state.writes() && s.waits(c, lagTime) }
 
-// waits reports whether something has waited for a connection for so long.
+// waits reports whether the connection has had a backlog for so long.
 func (s *shard) waits(c *Conn, long time.Duration) bool {
 	return c.out != nil && s.tick()-c.out.since >= ticks(long)
 }
 
-// supersede gives a connection that lags only the last message of a fanout, in
-// place of what waits of its topic.
+// supersede queues only the last message of a fanout, and drops the messages of its
+// topic that wait. The connection lags.
 func (s *shard) supersede(c *Conn, f *fanout) {
 	last := len(f.msgs) - 1
 	dropped := c.out.replace(chunk{c.frameOf(f.msgs[last]), f.list.group})
@@ -71,8 +69,8 @@ func (s *shard) trimBacklog(c *Conn) (enough bool) {
 	return enough
 }
 
-// tooSlow ends a connection whose backlog is full: it gets the rest of the
-// frame that is half written, and a close frame in place of what waited.
+// tooSlow ends a connection whose backlog is full. All that waits is dropped but the
+// rest of the frame that is half written; a close frame with 4008 follows it.
 func (s *shard) tooSlow(c *Conn) {
 	s.drop(metrics.DropTooSlow, c.out.dropAll())
 	s.abort(c, uint16(wire.CloseTooSlow), "too slow: the backlog is full")
