@@ -6,7 +6,8 @@
 // an envelope gets to the nodes. It never reads a body and never knows a
 // connection.
 //
-// To write a bus, implement Bus and Node, and run package bustest against it.
+// To write a bus, implement Bus and Node, and hold it against bustest.Run and
+// bustest.RunFaults.
 // All methods of Bus, Node and Local may be called concurrently.
 package bus
 

@@ -16,7 +16,7 @@ import (
 //
 // From one node to another everything arrives in the order in which it was sent.
 // What nodes want, and who joins and leaves, is not lost: it arrives later. The
-// faults follow from the seed and from the order of the calls. Its delays and
+// faults follow from the seed and from the order in which nodes send. Its delays and
 // deadlines are best watched in a bubble of testing/synctest.
 type Faulty struct {
 	mu      sync.Mutex // all fields, and those of the nodes, are guarded by it
