@@ -29,7 +29,7 @@ type dialing struct {
 }
 
 // Subprotocol has a client offer boundary.realtime.v1 and bring its token as
-// bearer.<token>, as a browser does. It hears $ping, and refusals as close codes. The
+// bearer.<token>, as a browser does. It receives $ping, and refusals as close codes. The
 // token must consist of characters that a subprotocol may have, as a JWT does.
 func Subprotocol() DialOption {
 	return func(d *dialing) { d.protocols = []string{wire.Subprotocol, wire.BearerPrefix + d.token} }

@@ -18,7 +18,7 @@ func Verifier(token string, id realtime.Identity) realtime.Verifier {
 	return v
 }
 
-// tokens is a verifier that knows its tokens by heart.
+// tokens is a verifier with a fixed list of tokens.
 type tokens struct {
 	mu    sync.Mutex
 	known map[string]realtime.Identity // guarded by mu; replaced, never changed

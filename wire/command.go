@@ -65,7 +65,7 @@ func (c Connect) appendMembers(b []byte) []byte {
 	return appendString(append(b, `"action":"connect","token":`...), c.Token)
 }
 
-// CommandError says why a command was not carried out; it travels in $reply.
+// CommandError is the reason why a command was refused or failed, in $reply.
 type CommandError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

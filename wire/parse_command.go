@@ -52,7 +52,7 @@ type members struct {
 	strict                           error // the text is JSON, but not strictly
 }
 
-// read reads one object. The error says that there is none.
+// read reads one object. It returns an error if the text is none.
 func (m *members) read(data []byte) error {
 	if len(data) > MaxCommand {
 		return fmt.Errorf("it has %d bytes; at most %d are allowed", len(data), MaxCommand)

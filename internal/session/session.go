@@ -1,4 +1,4 @@
-// Package session decides what a client's text means and how it is answered.
+// Package session decides what a client's text means and how to reply.
 // It is pure: no I/O, no locks, no clock. Everything here is safe for
 // concurrent use.
 package session
@@ -13,7 +13,7 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-// Kind says what is to be done about a client's text.
+// Kind is what to do with a client's text.
 type Kind int
 
 // The kinds of a step.
@@ -47,9 +47,9 @@ func TrimBOM(text []byte) (rest []byte, found bool) {
 	}
 }
 
-// Read decides about a client's text. application says that the application
-// takes messages: what is not one of our commands is then its own, and so is text
-// that is longer than any command.
+// Read returns what to do with a client's text. If application is true, the
+// application takes messages: it gets text that is no command of the protocol, and
+// text that is longer than any command.
 func Read(text []byte, application bool) Step {
 	if len(text) > wire.MaxCommand {
 		return readLong(text, application)

@@ -7,44 +7,44 @@ import (
 )
 
 var (
-	// ErrUTF8 says that a text has bytes that are not UTF-8.
+	// ErrUTF8 is the error for text that is not valid UTF-8.
 	ErrUTF8 = errors.New("it is not valid UTF-8")
-	// ErrNotString says that a JSON value is not a string.
+	// ErrNotString is the error for a JSON value that is not a string.
 	ErrNotString = errors.New("must be a string")
-	// ErrSurrogate says that a JSON string contains an unpaired surrogate escape.
+	// ErrSurrogate is the error for a JSON string with an unpaired surrogate escape.
 	ErrSurrogate = errors.New("contains an unpaired UTF-16 surrogate escape")
 )
 
-// SyntaxError says where a text is not JSON.
+// SyntaxError is the error for text that is not JSON.
 type SyntaxError struct {
-	Offset int // bytes before the first one that is wrong
+	Offset int // of the first wrong byte
 	text   string
 }
 
 func (e *SyntaxError) Error() string { return "it is not valid JSON: " + e.text }
 
-// RepeatedError says that an object names a member twice.
+// RepeatedError is the error for an object with two members of one name.
 type RepeatedError struct{ Name string }
 
 func (e *RepeatedError) Error() string {
 	return fmt.Sprintf("the name %.64q is given twice", e.Name)
 }
 
-// Where the grammar is broken.
+// The places of syntax errors.
 const (
 	noValue    = "where a value must begin"
 	noName     = "where a name must begin"
-	noColon    = "behind a name, where a colon must stand"
-	afterValue = "behind a value"
-	afterText  = "behind the end of the text's value"
+	noColon    = "after a name, where a colon must be"
+	afterValue = "after a value"
+	afterText  = "after the end of the value"
 	inString   = "in a string"
 	inEscape   = "in an escape"
-	inNumber   = "in a number, where a digit must stand"
+	inNumber   = "in a number, where a digit must be"
 	inLiteral  = "in true, false or null"
 	tooDeep    = "deeper than 10000 levels"
 )
 
-// fail notes that the text is broken at i, unless i is -1, and returns -1.
+// fail records a syntax error at i, unless i is -1, and returns -1.
 func (r *Reader) fail(i int, where string) int {
 	if i < 0 {
 		return i

@@ -103,11 +103,11 @@ func (r *Reader) growSlots(end int) {
 	}
 	r.slots = make([]uint32, size)
 	for i, first := range r.objects {
-		behind := end
+		stop := end
 		if i+1 < len(r.objects) {
-			behind = r.objects[i+1]
+			stop = r.objects[i+1]
 		}
-		for index := first; index < behind; index++ {
+		for index := first; index < stop; index++ {
 			r.insert(first, index)
 		}
 	}

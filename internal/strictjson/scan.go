@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 )
 
-// The functions here return the index behind what they read, -1 where it is
+// The functions here return the index after what they read, -1 where it is
 // broken.
 
 // value reads the value at i.
@@ -24,7 +24,7 @@ func (r *Reader) value(i int) int {
 		case '"':
 			i = r.str(i)
 		case '0':
-			i = r.fraction(i + 1) // a digit behind it belongs to nothing
+			i = r.fraction(i + 1) // no digit may follow; if one does, next finds it
 		case '1', '2', '3', '4', '5', '6', '7', '8', '9':
 			i = r.fraction(digits(data, i+1))
 		case '{', '[':
@@ -67,7 +67,7 @@ func (r *Reader) otherValue(i int) int {
 
 // into enters an object or array at i, as far as its first value, or past it
 // when it is empty.
-func (r *Reader) into(i int) (behind int, empty bool) {
+func (r *Reader) into(i int) (next int, empty bool) {
 	bracket := r.data[i]
 	if len(r.open) == maxDepth {
 		return r.fail(i, tooDeep), true
@@ -110,7 +110,7 @@ func (r *Reader) next(i, outer int) int {
 	return i
 }
 
-// member reads a name and the colon behind it.
+// member reads a name and the colon after it.
 func (r *Reader) member(i int) int {
 	data := r.data
 	if i >= len(data) || data[i] != '"' {
@@ -198,19 +198,19 @@ func notPlain(x uint64) uint64 {
 
 // escape reads an escape, or the two that are one character.
 func (r *Reader) escape(i int) int {
-	unit, behind := escaped(r.data, i)
-	if behind < 0 {
+	unit, next := escaped(r.data, i)
+	if next < 0 {
 		return r.failEscape(i)
 	}
 	if utf16.IsSurrogate(unit) {
-		second, end := escaped(r.data, behind)
+		second, end := escaped(r.data, next)
 		if utf16.DecodeRune(unit, second) == replacement {
 			r.unpaired = true
-			return behind
+			return next
 		}
 		return end
 	}
-	return behind
+	return next
 }
 
 // negative reads what follows the sign of a number.
@@ -290,6 +290,6 @@ func (r *Reader) pop() {
 // innermost returns the bracket that opened what was opened last.
 func (r *Reader) innermost() byte { return r.open[len(r.open)-1] }
 
-// closing returns the bracket that closes what a bracket opens: in ASCII it stands
-// two behind it.
+// closing returns the bracket that closes what a bracket opens: in ASCII it is
+// two higher.
 func closing(bracket byte) byte { return bracket + 2 }

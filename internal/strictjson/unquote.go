@@ -41,21 +41,21 @@ func appendUnescaped(to, content []byte) []byte {
 			return append(to, content...)
 		}
 		to = append(to, content[:i]...)
-		unit, behind := escaped(content, i)
+		unit, next := escaped(content, i)
 		if utf16.IsSurrogate(unit) {
-			second, end := escaped(content, behind)
+			second, end := escaped(content, next)
 			if unit = utf16.DecodeRune(unit, second); unit != replacement {
-				behind = end
+				next = end
 			}
 		}
 		to = utf8.AppendRune(to, unit)
-		content = content[behind:]
+		content = content[next:]
 	}
 }
 
-// escaped returns the code unit of the escape at i, and the index behind it; -1
+// escaped returns the code unit of the escape at i, and the index after it; -1
 // where there is none.
-func escaped(data []byte, i int) (unit rune, behind int) {
+func escaped(data []byte, i int) (unit rune, next int) {
 	if i+1 >= len(data) || data[i] != '\\' {
 		return 0, -1
 	}
@@ -78,7 +78,7 @@ func escaped(data []byte, i int) (unit rune, behind int) {
 	return 0, -1
 }
 
-func hexUnit(data []byte, i int) (unit rune, behind int) {
+func hexUnit(data []byte, i int) (unit rune, next int) {
 	if i+4 > len(data) {
 		return 0, -1
 	}
