@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +12,7 @@ const (
 	// slice is how many members of a large group are written to before the loop
 	// looks at anything else; a group of at most that size is done at once.
 	slice = 256
-	// maxJoined bounds the octets of messages joined into one chunk.
+	// maxJoined bounds the bytes of messages joined into one chunk.
 	maxJoined = 128 << 10
 )
 
@@ -29,7 +28,7 @@ type fanout struct {
 	seq    uint32
 	cursor int // members before it are done
 	msgs   []*message
-	octets int
+	bytes  int
 
 	plain    []byte // the frames, joined; made for the first recipient
 	deflated []byte
@@ -38,49 +37,17 @@ type fanout struct {
 // fanouts holds empty ones, to be used again.
 var fanouts = sync.Pool{New: func() any { return new(fanout) }}
 
-// queue is the lists with pending fanouts, in the order they came.
-type queue []*list
-
-func (q *queue) push(l *list) { *q = append(*q, l) }
-
-func (q *queue) pop() *list {
-	old := *q
-	l := old[0]
-	copy(old, old[1:])
-	old[len(old)-1] = nil
-	*q = old[:len(old)-1]
-	return l
-}
-
-// first returns the seq of the first list's first fanout, which is the oldest in a
-// queue from which none was taken and put back.
-func (q queue) first() uint32 {
-	if len(q) == 0 {
-		return math.MaxUint32
-	}
-	return q[0].pending.seq
-}
-
-// oldest returns the seq of the oldest fanout.
-func (q queue) oldest() uint32 {
-	seq := uint32(math.MaxUint32)
-	for _, l := range q {
-		seq = min(seq, l.pending.seq)
-	}
-	return seq
-}
-
 // enqueue appends a message to what is pending for a list. A message that
 // directly follows another to the same list joins it: both go out in one write.
 func (s *shard) enqueue(l *list, m *message) {
-	if f := s.run; f != nil && f.list == l && f.plain == nil && f.octets+len(m.frame) <= maxJoined {
+	if f := s.run; f != nil && f.list == l && f.plain == nil && f.bytes+len(m.frame) <= maxJoined {
 		f.msgs = append(f.msgs, m)
-		f.octets += len(m.frame)
+		f.bytes += len(m.frame)
 		return
 	}
 	s.seq++
 	f := fanouts.Get().(*fanout)
-	f.list, f.seq, f.octets, f.msgs = l, s.seq, len(m.frame), append(f.msgs, m)
+	f.list, f.seq, f.bytes, f.msgs = l, s.seq, len(m.frame), append(f.msgs, m)
 	s.run = f
 	if l.pending == nil {
 		l.pending, f.last = f, f
@@ -156,7 +123,7 @@ func (s *shard) finish(l *list) {
 	if s.run == f {
 		s.run = nil
 	}
-	s.unload(f.octets, len(f.msgs))
+	s.unload(f.bytes, len(f.msgs))
 	for _, m := range f.msgs {
 		s.engine.metrics.FanoutSeconds.Observe(time.Since(m.sentAt).Seconds())
 	}
@@ -264,7 +231,7 @@ func (s *shard) frames(f *fanout) []byte {
 		if len(f.msgs) == 1 {
 			f.plain = f.msgs[0].frame
 		} else {
-			f.plain = make([]byte, 0, f.octets)
+			f.plain = make([]byte, 0, f.bytes)
 			for _, m := range f.msgs {
 				f.plain = append(f.plain, m.frame...)
 			}
@@ -280,74 +247,4 @@ func (f *fanout) compressed() []byte {
 		}
 	}
 	return f.deflated
-}
-
-// join gives a connection what it is to have before, and adds it to a list.
-func (s *shard) join(t *task) {
-	c, l := t.conn, t.list
-	if c.flags&flagUnlisted != 0 {
-		return
-	}
-	s.catchUp(c) // it must not get what was sent to the list before
-	if replay, ok := t.arg.([]*message); ok {
-		s.replay(c, l.group, replay)
-	}
-	if c.joined(l, len(l.members)) {
-		l.members = append(l.members, c.slot)
-	}
-	s.run = nil
-}
-
-// replay writes earlier messages of a group to a connection.
-func (s *shard) replay(c *Conn, g *group, messages []*message) {
-	s.tally.deliveries += len(messages)
-	for _, m := range messages {
-		s.enqueueChunk(c, chunk{c.frameOf(m), g})
-	}
-}
-
-// leave takes a connection out of a list.
-func (s *shard) leave(t *task) {
-	s.catchUp(t.conn)
-	if m, ok := t.conn.forget(t.list); ok {
-		s.remove(m)
-	}
-}
-
-// remove closes the gap that a membership leaves with the list's last member.
-func (s *shard) remove(m membership) {
-	l := m.list
-	last := len(l.members) - 1
-	moved := s.slots[l.members[last]].conn
-	if l.pending != nil {
-		s.catchUp(moved) // its new place may be one the fan-out has passed
-	}
-	if int(m.pos) != last {
-		l.members[m.pos] = moved.slot
-		moved.moved(l, m.pos)
-	}
-	l.members = l.members[:last]
-	s.run = nil
-}
-
-// members returns a list's connections; it waits for the loop.
-func (s *shard) members(l *list) []*Conn {
-	answer := make(chan []*Conn, 1)
-	s.post(task{list: l, arg: answer, run: (*shard).answerMembers})
-	select {
-	case conns := <-answer:
-		return conns
-	case <-s.done:
-		return nil
-	}
-}
-
-func (s *shard) answerMembers(t *task) {
-	conns := make([]*Conn, 0, len(t.list.members))
-	for _, slot := range t.list.members {
-		if c := s.slots[slot].conn; c.flags&flagUnlisted == 0 {
-			conns = append(conns, c)
-		}
-	}
-	t.arg.(chan []*Conn) <- conns
 }

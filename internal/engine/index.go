@@ -16,33 +16,6 @@ type key struct {
 	name  string
 }
 
-// group is the connections that hear what is sent to one key.
-type group struct {
-	route bus.Route
-	slow  SlowPolicy
-	kept  bool   // it stays without members; guarded by the stripe
-	sum   uint32 // the key's hash
-	name  string
-	lists *list // one for each shard with members; guarded by the stripe
-}
-
-func (g *group) hash() uint32 { return g.sum }
-
-// list is a group's members on one shard.
-type list struct {
-	shard *shard
-	group *group
-
-	// guarded by the group's stripe
-	next     *list
-	n        int32
-	reserved int32 // places taken for connections that are about to join
-
-	// owned by the shard's loop
-	members []int32 // slots
-	pending *fanout // the first of the messages that not all members have
-}
-
 // index finds groups and connections by name. Safe for concurrent use.
 type index struct {
 	seed     maphash.Seed
@@ -56,11 +29,6 @@ type groupStripe struct {
 	mu      sync.Mutex
 	groups  table[*group]
 	changes uint64 // joins and leaves
-}
-
-type connStripe struct {
-	mu    sync.Mutex
-	conns table[*Conn]
 }
 
 func newIndex(rules []TopicRule, interest Interest) *index {
@@ -172,17 +140,6 @@ func (x *index) release(k key, on *shard) {
 	s.tidy(g)
 }
 
-// listOf returns the group's list on a shard. Called under the stripe's lock.
-func (g *group) listOf(s *shard) *list {
-	for l := g.lists; l != nil; l = l.next {
-		if l.shard == s {
-			return l
-		}
-	}
-	g.lists = &list{shard: s, group: g, next: g.lists}
-	return g.lists
-}
-
 // leave takes one member off the list's count. A list without members is
 // dropped from the index, a group that is not kept goes with its last list; the loop
 // still has the old list for what was sent to it before. With a task, it is posted in
@@ -204,30 +161,10 @@ func (x *index) leave(l *list, then *task) {
 	}
 }
 
-// wanted reports whether what is sent to the group is needed here. Called under the
-// stripe's lock.
-func (g *group) wanted() bool { return g.kept || g.count() > 0 }
-
-// tidy drops a list without members. Called under the stripe's lock.
-func (g *group) tidy(l *list) {
-	if l.n == 0 && l.reserved == 0 {
-		g.drop(l)
-	}
-}
-
 // tidy drops a group without lists, unless it is kept. Called under the stripe's lock.
 func (s *groupStripe) tidy(g *group) {
 	if g.lists == nil && !g.kept {
 		s.groups.remove(g)
-	}
-}
-
-func (g *group) drop(l *list) {
-	for at := &g.lists; *at != nil; at = &(*at).next {
-		if *at == l {
-			*at = l.next
-			return
-		}
 	}
 }
 
@@ -238,17 +175,6 @@ func (x *index) send(k key, m *message) (recipients int) {
 	defer s.mu.Unlock()
 	if g := s.find(sum, k); g != nil {
 		recipients = g.post(m)
-	}
-	return recipients
-}
-
-// post posts a message to every shard with members, and returns their number. It is
-// called under the stripe's lock, so that all shards see a group's messages in one
-// order.
-func (g *group) post(m *message) (recipients int) {
-	for l := g.lists; l != nil; l = l.next {
-		recipients += int(l.n)
-		l.shard.post(task{list: l, msg: m})
 	}
 	return recipients
 }
@@ -298,65 +224,6 @@ func (x *index) names(route bus.Route, yield func(name string, members int)) {
 		s.mu.Unlock()
 		for _, e := range entries {
 			yield(e.name, e.members)
-		}
-	}
-}
-
-// count returns the number of members. Called under the stripe's lock.
-func (g *group) count() (n int) {
-	for l := g.lists; l != nil; l = l.next {
-		n += int(l.n)
-	}
-	return n
-}
-
-// reserved returns the number of places taken. Called under the stripe's lock.
-func (g *group) reserved() (n int) {
-	for l := g.lists; l != nil; l = l.next {
-		n += int(l.reserved)
-	}
-	return n
-}
-
-func (x *index) connStripe(id ID) *connStripe { return &x.conns[id[len(id)-1]%stripes] }
-
-func (x *index) add(c *Conn) {
-	s := x.connStripe(c.id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns.add(c)
-}
-
-func (x *index) remove(c *Conn) {
-	s := x.connStripe(c.id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns.remove(c)
-}
-
-func (x *index) find(id ID) *Conn {
-	s := x.connStripe(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conns.find(id.hash(), func(c *Conn) bool { return c.id == id })
-}
-
-// all returns the registered connections, a stripe at a time.
-func (x *index) all(yield func(*Conn) bool) {
-	var conns []*Conn
-	for i := range x.conns {
-		s := &x.conns[i]
-		conns = conns[:0]
-		s.mu.Lock()
-		s.conns.all(func(c *Conn) bool {
-			conns = append(conns, c)
-			return true
-		})
-		s.mu.Unlock()
-		for _, c := range conns {
-			if !yield(c) {
-				return
-			}
 		}
 	}
 }

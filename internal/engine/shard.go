@@ -1,13 +1,8 @@
 package engine
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
-	"net"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"boundary-app.org/realtime/internal/poll"
@@ -56,7 +51,7 @@ type shard struct {
 }
 
 // slot is what the write loop touches of a connection, dense in memory. With
-// the connection itself out of the way, a fan-out walks 16 octets a recipient.
+// the connection itself out of the way, a fan-out walks 16 bytes a recipient.
 type slot struct {
 	fd   int32  // -1: not simply writable, ask the connection
 	seen uint32 // the newest fanout the connection has had
@@ -69,34 +64,8 @@ type tally struct {
 	backlog    int
 }
 
-// task is one thing for a loop to do: run, or where that is nil, write msg to
-// the members of list.
-type task struct {
-	run  func(*shard, *task)
-	conn *Conn
-	list *list
-	msg  *message
-	arg  any
-}
-
 // arrival is the argument of attach.
 type arrival struct{ prelude, buffered []byte }
-
-const (
-	// taskCost is what a message in an inbox costs besides its frame.
-	taskCost = 256
-	// tasksKept is how many tasks an inbox keeps room for.
-	tasksKept = 4096
-)
-
-// inbox is how everybody else speaks to a loop.
-type inbox struct {
-	mu     sync.Mutex
-	tasks  []task        // guarded by mu
-	relief chan struct{} // guarded by mu; closed when load has fallen
-	wake   chan struct{}
-	load   atomic.Int64 // octets posted and not yet written
-}
 
 func newShard(e *Engine) *shard {
 	return &shard{
@@ -111,65 +80,6 @@ func newShard(e *Engine) *shard {
 		ready:   make(chan []poll.Event),
 		handled: make(chan struct{}),
 		done:    make(chan struct{}),
-	}
-}
-
-// post queues a task. It does not wait.
-func (s *shard) post(t task) {
-	in := &s.inbox
-	if t.msg != nil {
-		in.load.Add(int64(len(t.msg.frame) + taskCost))
-	}
-	in.mu.Lock()
-	first := len(in.tasks) == 0
-	in.tasks = append(in.tasks, t)
-	in.mu.Unlock()
-	if first {
-		select {
-		case in.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// admit waits until the inbox has room.
-func (s *shard) admit(ctx context.Context) error {
-	in := &s.inbox
-	for in.load.Load() > int64(s.engine.cfg.MaxInbox) {
-		in.mu.Lock()
-		if in.relief == nil {
-			in.relief = make(chan struct{})
-		}
-		relief := in.relief
-		in.mu.Unlock()
-		if in.load.Load() <= int64(s.engine.cfg.MaxInbox) {
-			return nil // it fell before relief was there to be closed
-		}
-		select {
-		case <-relief:
-		case <-s.done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// unload notes that messages with so many octets have been dealt with.
-func (s *shard) unload(octets, messages int) {
-	in := &s.inbox
-	octets += messages * taskCost
-	after := in.load.Add(-int64(octets))
-	limit := int64(s.engine.cfg.MaxInbox)
-	if after > limit || after+int64(octets) <= limit {
-		return
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.relief != nil {
-		close(in.relief)
-		in.relief = nil
 	}
 }
 
@@ -246,98 +156,6 @@ func (s *shard) wait(timer *time.Timer) {
 	case <-timer.C:
 		s.onTimer()
 	}
-}
-
-// poll handles events and timers that are due, between two slices of a long fan-out.
-func (s *shard) poll() {
-	runtime.Gosched() // on one processor publishers and handlers get their turn
-	select {
-	case events := <-s.ready:
-		s.onEvents(events)
-	default:
-	}
-	s.readClock()
-	if at, ok := s.wheel.next(); ok && !s.tick().before(at) {
-		s.onTimer()
-	}
-}
-
-func (s *shard) onEvents(events []poll.Event) {
-	s.readClock()
-	for _, e := range events {
-		s.onEvent(e)
-	}
-	s.handled <- struct{}{}
-	s.flushDirty()
-}
-
-func (s *shard) onEvent(e poll.Event) {
-	if int(e.Token.Slot) >= len(s.slots) {
-		return
-	}
-	c := s.slots[e.Token.Slot].conn
-	if c == nil || c.generation != e.Token.Generation || c.state == dead {
-		return // the event was on its way when the connection ended
-	}
-	if e.Writable {
-		s.flush(c)
-	}
-	switch {
-	case c.blocking != nil:
-		s.startReader(c)
-	case c.flags&flagPaused == 0 && (e.Readable || e.Hangup):
-		s.readable(c)
-	case e.Hangup:
-		s.writeFailed(c)
-	}
-}
-
-// watch begins to poll a connection's descriptor.
-func (s *shard) watch(c *Conn) error {
-	return s.poller.Add(int(c.fd), poll.Token{Slot: c.slot, Generation: c.generation})
-}
-
-// adopt takes a connection's descriptor over, where the system allows it.
-func (s *shard) adopt(conn net.Conn) (fd int, ok bool) {
-	if !poll.Takes(conn) {
-		return -1, false
-	}
-	s.startPoller()
-	if s.poller == nil {
-		return -1, false
-	}
-	return poll.Take(conn)
-}
-
-// below returns the descriptor that can be polled for a TLS connection, or -1.
-func (s *shard) below(conn net.Conn) (fd int) {
-	secure, ok := conn.(*tls.Conn)
-	if !ok {
-		return -1
-	}
-	base := poll.Bare(secure.NetConn())
-	if !poll.Takes(base) {
-		return -1
-	}
-	s.startPoller()
-	if s.poller == nil {
-		return -1
-	}
-	return poll.Descriptor(base)
-}
-
-// startPoller runs for the first descriptor; a shard without any has no poller,
-// which lets tests run the engine in virtual time.
-func (s *shard) startPoller() {
-	s.pollOnce.Do(func() {
-		poller, err := poll.New(pollBatch)
-		if err != nil {
-			s.engine.log.Warn("no poller: connections use more memory", "error", err)
-			return
-		}
-		s.poller = poller
-		s.engine.workers.Go(s.runPoller)
-	})
 }
 
 // runPoller hands ready events to the loop until the poller is closed.

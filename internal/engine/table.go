@@ -7,7 +7,7 @@ type hashed interface {
 }
 
 // table is a set of pointers found by hash: open addressing with linear probing,
-// at most three quarters full. It keeps 8 octets an element where a Go map of
+// at most three quarters full. It keeps 8 bytes an element where a Go map of
 // names would keep some 50, which counts with a group and a connection for each
 // of a hundred thousand clients. Not safe for concurrent use.
 type table[T hashed] struct {
