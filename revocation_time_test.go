@@ -70,9 +70,11 @@ func TestRevocationKnowsTheLifeOfTokens(t *testing.T) {
 	for name, use := range map[string]func(t *testing.T, svc *realtime.Service, expires time.Time){
 		"connect": func(t *testing.T, svc *realtime.Service, expires time.Time) {
 			id := &realtime.Identity{UserID: "u2", ExpiresAt: expires}
-			if _, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id}); err != nil {
-				t.Error(err)
+			c, err := svc.Connect(t.Context(), &realtimetest.Recorder{}, realtime.ConnectOptions{Identity: id})
+			if err != nil {
+				t.Fatal(err)
 			}
+			c.Close(0, "")
 		},
 		"refresh": func(t *testing.T, svc *realtime.Service, _ time.Time) {
 			recorder := &realtimetest.Recorder{}
