@@ -8,7 +8,7 @@ import (
 // What counts as one message of the rate.
 const (
 	chargedSize      = 512 // bytes of a message, of what it inflates to
-	chargedDeflated  = 32  // bytes of a message's compressed form: blocks that are made to be costly take 0.2 us a byte
+	chargedDeflated  = 32  // bytes of a message's compressed form: blocks that are made to be costly take 1.5 us a byte
 	chargedFragments = 16  // frames of a message that goes on
 )
 
