@@ -62,7 +62,7 @@ func TestHandler(t *testing.T) {
 // The list names every document, and the links between documents lead to one.
 func TestDocumentsAreReached(t *testing.T) {
 	t.Parallel()
-	elsewhere := regexp.MustCompile(`^(/docs/adr|/bench/|/examples/|/doc\.go|/realtimetest|/openapi\.json)`)
+	elsewhere := regexp.MustCompile(`^(/docs/adr|/bench/|/examples/|/doc\.go|/testdata/|/realtimetest|/openapi\.json)`)
 	listed := regexp.MustCompile(`href="(/[^"]+)"`).FindAllStringSubmatch(body(t, "/docs/"), -1)
 	links := regexp.MustCompile(`\]\(([^)#:\s]+)[^)]*\)`)
 	if len(listed) < 12 {
