@@ -17,16 +17,11 @@ const lingerTime = time.Second
 // connection is closed, while the client takes none of it.
 const unreadTime = 30 * time.Second
 
-// unlist removes a connection from the lists of all its groups. Its socket may still
-// be open.
-func (s *shard) unlist(t *task) {
+// unlisted follows the tasks that took a connection out of the lists of its groups.
+// Its socket may still be open.
+func (s *shard) unlisted(t *task) {
 	c := t.conn
 	s.catchUp(c)
-	for _, m := range c.forgetAll() {
-		if m.pos != notJoined {
-			s.remove(m)
-		}
-	}
 	c.flags |= flagUnlisted
 	s.release(c)
 }

@@ -176,12 +176,12 @@ func (c *Conn) unregister(why cause, dropCalls bool) bool {
 		return false
 	}
 	e := c.shard.engine
-	for _, m := range c.groups {
-		if !m.left {
-			e.index.leave(m.list, nil)
+	e.subscriptions.Add(-int64(c.topicCount()))
+	for i := range c.groups {
+		if !c.groups[i].left {
+			c.leave(i) // in the order of the group's messages: none is written that was not counted
 		}
 	}
-	e.subscriptions.Add(-int64(c.topicCount()))
 	c.ended, c.byPeer = true, why.byPeer
 	if c.calls != nil {
 		c.calls.makeRoom()
@@ -194,7 +194,7 @@ func (c *Conn) unregister(why cause, dropCalls bool) bool {
 	e.index.remove(c)
 	e.count.Add(-1)
 	e.metrics.Connections.Dec()
-	c.shard.post(task{run: (*shard).unlist, conn: c})
+	c.shard.post(task{run: (*shard).unlisted, conn: c})
 	c.queueCall(call{end: &why.ending})
 	return true
 }

@@ -142,9 +142,9 @@ func (x *index) release(k key, on *shard) {
 
 // leave takes one member off the list's count. A list without members is
 // dropped from the index, a group that is not kept goes with its last list; the loop
-// still has the old list for what was sent to it before. With a task, it is posted in
-// order.
-func (x *index) leave(l *list, then *task) {
+// still has the old list for what was sent to it before. The task is posted in the
+// order of the group's messages.
+func (x *index) leave(l *list, then task) {
 	g := l.group
 	s := x.stripe(g.sum)
 	s.mu.Lock()
@@ -156,9 +156,7 @@ func (x *index) leave(l *list, then *task) {
 	}
 	g.tidy(l)
 	s.tidy(g)
-	if then != nil {
-		l.shard.post(*then)
-	}
+	l.shard.post(then)
 }
 
 // tidy drops a group without lists, unless it is kept. Called under the stripe's lock.

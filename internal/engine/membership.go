@@ -182,7 +182,7 @@ func (c *Conn) leaveTopic(i int) {
 func (c *Conn) leave(i int) {
 	m := &c.groups[i]
 	m.left = true
-	c.shard.engine.index.leave(m.list, &task{run: (*shard).leave, conn: c, list: m.list})
+	c.shard.engine.index.leave(m.list, task{run: (*shard).leave, conn: c, list: m.list})
 }
 
 // joined notes the place the loop has given the connection in a list. It
@@ -222,13 +222,4 @@ func (c *Conn) forget(l *list) (m membership, ok bool) {
 		}
 	}
 	return m, false
-}
-
-// forgetAll drops all memberships of a connection that has ended.
-func (c *Conn) forgetAll() []membership {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := c.groups
-	c.groups = nil
-	return all
 }
