@@ -19,6 +19,16 @@ type Options struct {
 	Full bool
 	// Timeout bounds the wait for anything. Zero: 10 s.
 	Timeout time.Duration
+	// Patience bounds how long the endpoint may take to close TCP once it has failed a connection or
+	// ended the closing handshake, and to refuse text that has become invalid. Zero: 1 s.
+	Patience time.Duration
+}
+
+func (o *Options) patience() time.Duration {
+	if o.Patience > 0 {
+		return o.Patience
+	}
+	return time.Second
 }
 
 func (o *Options) timeout() time.Duration {

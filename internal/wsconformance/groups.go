@@ -10,7 +10,7 @@ func groups(o *Options, under role) []group {
 		{id: "5", title: "fragmentation", cases: fragmentation()},
 		{id: "6", title: "UTF-8", cases: unicode()},
 		{id: "7", title: "closing", cases: closings()},
-		{id: "9", title: "sizes and round trips", cases: sizes(), parallel: 2},
+		{id: "9", title: "sizes and round trips", cases: sizes(o), parallel: 2},
 		{id: "10", title: "automatic fragments", cases: automatic()},
 		{id: "12", title: "compression: payloads", cases: compressedPayloads(o), parallel: 4},
 		{id: "13", title: "compression: offers", cases: compressedOffers(o, under), parallel: 4},

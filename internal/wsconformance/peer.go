@@ -23,10 +23,6 @@ const (
 	codeTooBig   uint16 = 1009
 )
 
-// patience is how long an endpoint may take to close TCP once it has failed a connection or ended
-// the closing handshake, and to refuse text that has become invalid.
-const patience = time.Second
-
 // peer is one connection to the endpoint under test. Not safe for concurrent use, but for one
 // goroutine that sends while another one reads.
 type peer struct {
@@ -242,7 +238,7 @@ func (p *peer) fails(codes ...uint16) error {
 // failsEarly waits for a failure before the rest of a message is sent; if it comes only with the
 // rest, that is not strict.
 func (p *peer) failsEarly(code uint16, rest []byte) error {
-	_ = p.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = p.conn.SetReadDeadline(time.Now().Add(p.opts.patience()))
 	_, err := p.r.Peek(1)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p.note("it waits for the rest of what cannot become valid")
@@ -257,13 +253,13 @@ func (p *peer) ends() error {
 	if half, ok := p.conn.(interface{ CloseWrite() error }); ok && !p.isClient {
 		_ = half.CloseWrite()
 	}
-	_ = p.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = p.conn.SetReadDeadline(time.Now().Add(p.opts.patience()))
 	_, err := p.r.ReadByte()
 	switch {
 	case err == nil:
 		return errors.New("it sent something after its close frame")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("it did not close TCP within %v", patience)
+		return fmt.Errorf("it did not close TCP within %v", p.opts.patience())
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func TestServer(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, compression %v", path, compression), func(t *testing.T) {
 				t.Parallel()
 				address := serve(t, subject.Config{Path: path, Compression: compression, MaxMessage: 16 << 20})
-				o := Options{Compression: compression, Full: full(), Timeout: 30 * time.Second}
+				o := Options{Compression: compression, Full: full(), Timeout: time.Minute, Patience: time.Minute}
 				o.Groups = chosenIDs(o, server)
 				check(t, run(t, address, o), !compression)
 			})
@@ -93,7 +93,7 @@ func TestServerLimits(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d octets", path, limit), func(t *testing.T) {
 				t.Parallel()
 				address := serve(t, subject.Config{Path: path, Compression: true, MaxMessage: limit})
-				check(t, run(t, address, Options{Groups: []string{"limits"}, Compression: true, Limit: limit}), false)
+				check(t, run(t, address, Options{Groups: []string{"limits"}, Compression: true, Limit: limit, Timeout: time.Minute, Patience: time.Minute}), false)
 			})
 		}
 	}
@@ -105,7 +105,7 @@ func TestClient(t *testing.T) {
 	for _, compression := range []bool{false, true} {
 		t.Run(fmt.Sprintf("compression %v", compression), func(t *testing.T) {
 			t.Parallel()
-			o := Options{Compression: compression, Full: full(), Timeout: 30 * time.Second}
+			o := Options{Compression: compression, Full: full(), Timeout: time.Minute, Patience: time.Minute}
 			o.Groups = chosenIDs(o, client)
 			check(t, runClient(t, o, func(ctx context.Context, address string) {
 				_ = subject.Echo(ctx, address, compression) // what it could not agree to is the case's to judge
