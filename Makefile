@@ -41,11 +41,11 @@ conformance:
 	cd bench && $(GO) test -count=1 -v ./conformance
 
 # soak sends a million messages at least, for ten minutes at least, through
-# connections that break at random; it measures neighbours of hostile clients, and
-# stops a server with 2,000 clients for a minute. It wants a machine with nothing
-# else to do.
+# connections that break at random; it measures neighbours of hostile clients,
+# stops a server with 2,000 clients for a minute and drains one with 10,000. It
+# wants a machine with nothing else to do.
 soak:
-	$(GO) test -run '^(TestSoak|TestSoakNeighbour|TestStoppedProcess)$$' -v -count=1 -timeout 0 ./internal/faults -soak 1000000 -duration 10m
+	$(GO) test -run '^(TestSoak|TestSoakNeighbour|TestStoppedProcess|TestDrainUnderLoad)$$' -v -count=1 -timeout 0 ./internal/faults -soak 1000000 -duration 10m -drain 10000
 
 # bench takes about 20 minutes and wants a machine with nothing else to do.
 bench:

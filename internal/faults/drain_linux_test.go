@@ -15,7 +15,7 @@ import (
 	"boundary-app.org/realtime/wire"
 )
 
-var drainClients = flag.Int("drain", 10_000, "clients of TestDrainUnderLoad")
+var drainClients = flag.Int("drain", 1000, "clients of TestDrainUnderLoad")
 
 // SIGTERM while messages are sent to many clients: whatever the API said it had
 // handed to a connection comes before that connection's close frame; everybody

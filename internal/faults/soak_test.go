@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	soakMessages = flag.Int64("soak", 100_000, "messages that TestSoak sends, at least")
+	soakMessages = flag.Int64("soak", 30_000, "messages that TestSoak sends, at least")
 	soakDuration = flag.Duration("duration", 0, "how long TestSoak sends, at least")
 	soakSeed     = flag.Uint64("seed", 0, "seed of TestSoak's faults; 0: one of its own, which is logged")
 )
