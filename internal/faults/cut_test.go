@@ -13,6 +13,10 @@ import (
 	"boundary-app.org/realtime/internal/socket"
 )
 
+// unpinged are the options of a node whose clients may take long until they read:
+// they connect one after the other.
+var unpinged = realtime.Options{PingInterval: -1}
+
 // ways of breaking a connection.
 var breaks = []faultproxy.Action{faultproxy.Cut, faultproxy.Reset}
 
@@ -20,7 +24,7 @@ var breaks = []faultproxy.Action{faultproxy.Cut, faultproxy.Reset}
 // nothing behind and harms nobody.
 func TestBreakInHandshake(t *testing.T) {
 	everyFront(t, func(t *testing.T, via front) {
-		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		n := startBehind(t, via, unpinged, realtime.HandlerOptions{})
 		const broadcasts = 100
 		others := n.bystanders(3, "p", broadcasts)
 		token := n.Token(realtime.Identity{UserID: "u1"})
@@ -70,7 +74,7 @@ func (n *node) wantsOnlyBystanders(clients int) {
 // messages until then, and OnClose is told once.
 func TestBreakInFrame(t *testing.T) {
 	everyFront(t, func(t *testing.T, via front) {
-		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		n := startBehind(t, via, unpinged, realtime.HandlerOptions{})
 		const rounds, messages = 40, 5
 		_, opening := n.opening()
 		others := n.bystanders(3, "p", rounds*messages)
@@ -101,7 +105,7 @@ func TestBreakInFrame(t *testing.T) {
 func TestBreakInClientsFrame(t *testing.T) {
 	everyFront(t, func(t *testing.T, via front) {
 		heard := make(chan string, 100)
-		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{OnMessage: hear(heard)})
+		n := startBehind(t, via, unpinged, realtime.HandlerOptions{OnMessage: hear(heard)})
 		frame := len(socket.AppendMaskedFrame(nil, socket.OpText, []byte("message"), [4]byte{}))
 		for cut := 1; cut < frame; cut++ {
 			conn, link, err := n.proxy.Dial(t.Context(), faultproxy.Plan{})
@@ -138,7 +142,7 @@ func TestBreakInFanout(t *testing.T) {
 			broadcasts = 100
 			size       = 1000
 		)
-		n := startBehind(t, via, realtime.Options{}, realtime.HandlerOptions{})
+		n := startBehind(t, via, unpinged, realtime.HandlerOptions{})
 		_, opening := n.opening()
 		others := n.bystanders(clients, "p", broadcasts)
 		var broken sync.WaitGroup
@@ -167,7 +171,7 @@ func TestBreakInFanout(t *testing.T) {
 // A client that hangs up between being accepted and being spoken to.
 func TestGoneBeforeTheFirstOctet(t *testing.T) {
 	t.Parallel()
-	n := start(t, realtime.Options{}, realtime.HandlerOptions{})
+	n := start(t, unpinged, realtime.HandlerOptions{})
 	others := n.bystanders(2, "p", 1)
 	for i := range 50 {
 		conn, err := net.Dial("tcp", n.addr)

@@ -23,7 +23,7 @@ var (
 		web.Start()
 	}, loops.client}
 	secure = front{"TLS", (*httptest.Server).StartTLS, func(conn net.Conn) net.Conn {
-		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519}})
 	}}
 )
 
