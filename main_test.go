@@ -148,7 +148,7 @@ func metric(t *testing.T, svc *realtime.Service, name string) (sum float64) {
 }
 
 // patience is how long a test waits for what happens at once.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // eventually waits for a value on a channel.
 func eventually[T any](t *testing.T, from <-chan T, what string) T {

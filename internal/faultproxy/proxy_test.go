@@ -16,7 +16,7 @@ import (
 
 const (
 	// patience is how long a test waits for what happens at once.
-	patience = 10 * time.Second
+	patience = time.Minute
 	// moment is how long a test looks whether something happens that must not.
 	moment = 50 * time.Millisecond
 )

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a test waits for what happens at once.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // node is a service, and a proxy before it.
 type node struct {

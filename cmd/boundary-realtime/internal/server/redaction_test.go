@@ -329,7 +329,7 @@ var listening = regexp.MustCompile(`"public":"http://([^"]+)","admin":"http://([
 // addressesIn waits for the line that says where a program listens.
 func addressesIn(t *testing.T, output *transcript) (public, admin string) {
 	t.Helper()
-	ticker, timeout := time.NewTicker(10*time.Millisecond), time.After(20*time.Second)
+	ticker, timeout := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
 	defer ticker.Stop()
 	for {
 		if match := listening.FindStringSubmatch(output.String()); match != nil {

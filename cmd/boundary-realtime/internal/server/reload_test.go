@@ -102,7 +102,7 @@ type line struct {
 // wants waits for the next line with the words in its message.
 func (r *reloading) wants(words string) (found line) {
 	r.t.Helper()
-	timeout, ticker := time.After(20*time.Second), time.NewTicker(time.Millisecond)
+	timeout, ticker := time.After(time.Minute), time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
 	for {
 		log := r.log.String()
