@@ -99,8 +99,10 @@ func (x *index) group(s *groupStripe, sum uint32, k key) *group {
 	g := s.find(sum, k)
 	if g == nil {
 		g = &group{route: k.route, sum: sum, name: k.name}
-		if k.route == bus.Topic {
+		if k.route == bus.Topic || k.route == bus.Role {
 			g.name = strings.Clone(k.name) // it may be a piece of a large buffer
+		}
+		if k.route == bus.Topic {
 			g.slow = policyFor(x.rules, k.name)
 		}
 		s.groups.add(g)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"boundary-app.org/realtime/internal/poll"
 	"boundary-app.org/realtime/internal/socket"
@@ -70,6 +71,7 @@ type transportLink struct {
 	engine    *Engine
 	transport Transport
 	closing   sync.Once
+	closed    atomic.Bool // Close has been called
 }
 
 // guard runs one call of the application's.
@@ -110,6 +112,9 @@ func (l *transportLink) write(frames [][]byte) error {
 }
 
 func (l *transportLink) writeOne(op socket.Opcode, body []byte) error {
+	if l.closed.Load() {
+		return ErrClosed // it was cut while a Send was blocked
+	}
 	switch op {
 	case socket.OpClose:
 		if len(body) < 2 {
@@ -128,6 +133,7 @@ func (l *transportLink) close()         { _ = l.end(socket.CloseAbnormal, "") }
 
 func (l *transportLink) end(code uint16, reason string) (err error) {
 	l.closing.Do(func() {
+		l.closed.Store(true)
 		err = l.guard("Close", func() error { return l.transport.Close(code, reason) })
 	})
 	return err

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"boundary-app.org/realtime/bus"
 )
@@ -59,4 +62,54 @@ func TestTransportOwnsItsText(t *testing.T) {
 			t.Errorf("peer %d received %q, want %q", i, got, want)
 		}
 	}
+}
+
+// cutTransport blocks in its first Send, and counts the calls after Close.
+type cutTransport struct {
+	blocked, release chan struct{}
+	sends            atomic.Int32
+	closed           atomic.Bool
+	late             atomic.Int32
+}
+
+func (c *cutTransport) Send([]byte) error {
+	if c.closed.Load() {
+		c.late.Add(1)
+	}
+	if c.sends.Add(1) == 1 {
+		close(c.blocked)
+		<-c.release
+	}
+	return nil
+}
+
+func (c *cutTransport) Close(uint16, string) error {
+	c.closed.Store(true)
+	return nil
+}
+
+// A Transport that was cut while a Send was blocked gets nothing after its Close.
+func TestTransportGetsNothingAfterItsClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, func(c *Config) { c.Shards = 1 })
+		p, tr := newPeer(), &cutTransport{blocked: make(chan struct{}), release: make(chan struct{})}
+		if err := e.Register(&p.Conn, Spec{User: "u", Handler: p, Transport: tr}); err != nil {
+			t.Fatal(err)
+		}
+		p.Conn.Send([]byte("first"))
+		p.Conn.Send([]byte("second"))
+		p.Open(nil)
+		<-tr.blocked
+		p.Conn.Close(1000, "")
+		time.Sleep(time.Minute) // in virtual time: CloseTimeout passes
+		if !tr.closed.Load() {
+			t.Error("it was not cut")
+		}
+		close(tr.release)
+		synctest.Wait()
+		if n := tr.late.Load(); n > 0 {
+			t.Errorf("it got %d texts after its Close", n)
+		}
+	})
 }
