@@ -531,3 +531,17 @@ func TestRevokeWithoutABus(t *testing.T) {
 		}
 	})
 }
+
+// After the reply to a refresh, what another node sends to a new role arrives.
+func TestRefreshedRolesAreKnown(t *testing.T) {
+	withFaults(t, 2, func(t *testing.T, b *bustest.Faulty, servers []*server) {
+		c := servers[0].dial(t, claims{"sub": "u1"})
+		b.SetDelay(100 * time.Millisecond)
+		c.send(`{"action":"refresh","token":"` + token(t, claims{"sub": "u1", "roles": []string{"editor"}}) + `"}`)
+		c.wants("$reply")
+		wantsReceipt(t, func() (realtime.Receipt, error) {
+			return servers[1].SendToRole(t.Context(), "editor", realtime.Message{Type: "x"})
+		}, 1, time.Second)
+		c.wants("x")
+	})
+}

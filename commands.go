@@ -135,6 +135,7 @@ func (c *Conn) refresh(token string) (expires time.Time, ended []string, err err
 	c.core.SetRoles(who.roles())
 	c.core.SetExpiry(id.ExpiresAt)
 	c.closeIfRevoked(id)
+	e.service.known() // what other nodes send to its roles comes here from now on
 	for _, topic := range c.core.OwnTopics() {
 		if e.authorize(c, topic) != nil && c.core.Unsubscribe(topic) {
 			ended = append(ended, topic)
