@@ -19,6 +19,7 @@ const (
 	kindOpen     = "open"
 	kindDenied   = "denied"
 	kindRefresh  = "refresh"
+	kindListener = "listener"
 	kindPanic    = "panic in " // and the name of the callback
 )
 

@@ -72,8 +72,10 @@ const defaultRevoked = "revoked"
 //
 // The error matches ErrInvalidRevocation or ErrInvalidTarget when the call is at
 // fault, ErrNoConnection when there is no such connection, and
-// ErrTooManyRevocations when nothing was done for want of room. After any other
+// ErrTooManyRevocations when there is no room to keep a token out. After any other
 // error, ErrNoReply among them, a part of the nodes may know of it: repeat the call.
+// A revocation of a connection may have closed it before it failed; this node and the
+// connection's then keep its tokens out. Repeat it by the user or the token id.
 func (s *Service) Revoke(ctx context.Context, r Revocation) (Receipt, error) {
 	receipt, err := s.revoke(ctx, r, time.Now())
 	if err != nil {
@@ -92,11 +94,14 @@ func (s *Service) revoke(ctx context.Context, r Revocation, now time.Time) (rece
 		return Receipt{}, err
 	}
 	var tokens revocation.Tokens
+	var full error // no room for all tokens of a connection
 	if r.Connection != "" {
 		if tokens, err = s.closeConnection(ctx, r.Connection, cmd); err != nil {
 			return Receipt{}, err
 		}
 		cmd.Keys, cmd.User, receipt.Recipients = tokens.Keys, tokens.User, 1
+		ctx = context.WithoutCancel(ctx) // the connection is gone: the call cannot be repeated
+		full = s.revoked.Apply(cmd, now)
 	}
 	if r.Until.IsZero() {
 		known, missing := s.askTokens(ctx, cmd)
@@ -107,7 +112,7 @@ func (s *Service) revoke(ctx context.Context, r Revocation, now time.Time) (rece
 	done, err := s.announce(ctx, Everyone(), cmd)
 	receipt.Recipients += done.Recipients
 	receipt.Nodes, receipt.Missing = done.Nodes, union(receipt.Missing, done.Missing)
-	return receipt, err
+	return receipt, errors.Join(err, full)
 }
 
 // beginRevocation remembers the keys of a command on this node, so that it knows

@@ -1,6 +1,8 @@
 package realtime_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -8,6 +10,7 @@ import (
 
 	"boundary-app.org/realtime"
 	"boundary-app.org/realtime/bus"
+	"boundary-app.org/realtime/bus/bustest"
 	"boundary-app.org/realtime/realtimetest"
 )
 
@@ -160,5 +163,44 @@ func TestNegativeTokenLeeway(t *testing.T) {
 	t.Parallel()
 	if _, err := realtime.New(realtime.Options{TokenLeeway: -1}); err == nil || !strings.Contains(err.Error(), "TokenLeeway is negative") {
 		t.Errorf("new: %v", err)
+	}
+}
+
+// A revocation of a connection closes it first. When the bus then fails, the tokens
+// stay out all the same: nothing names them any more.
+func TestRevocationOfAConnectionOutlivesTheBus(t *testing.T) {
+	t.Parallel()
+	rejecting := bustest.Intercept(bus.NewMemory(), func(ctx context.Context, n bus.Node, e bus.Envelope) (bus.Receipt, error) {
+		if e.Op == bus.Revoke && e.To.Route == bus.Everyone {
+			return bus.Receipt{}, bus.ErrRejected
+		}
+		return n.Publish(ctx, e)
+	})
+	svc := newService(t, realtime.Options{Bus: rejecting})
+	made := token(t, claims{"sub": "u1", "jti": "j1"})
+	c, err := svc.Connect(t.Context(), new(realtimetest.Recorder), realtime.ConnectOptions{Token: made})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := svc.Revoke(t.Context(), realtime.Revocation{Connection: c.ID()}); !errors.Is(err, bus.ErrRejected) {
+		t.Errorf("Revoke returned %v, want ErrRejected", err)
+	}
+	if _, err := svc.Connect(t.Context(), new(realtimetest.Recorder), realtime.ConnectOptions{Token: made}); !errors.Is(err, realtime.ErrRevoked) {
+		t.Errorf("the token connects with %v, want ErrRevoked", err)
+	}
+}
+
+// An expiry that JSON cannot write is no obstacle to a revocation.
+func TestRevocationOfAnEndlessIdentity(t *testing.T) {
+	t.Parallel()
+	svc := newService(t, realtime.Options{})
+	id := &realtime.Identity{UserID: "u1", TokenID: "j1", ExpiresAt: time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC)}
+	c, err := svc.Connect(t.Context(), new(realtimetest.Recorder), realtime.ConnectOptions{Identity: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoke(t, svc, realtime.Revocation{Connection: c.ID()}, 1)
+	if _, err := svc.Connect(t.Context(), new(realtimetest.Recorder), realtime.ConnectOptions{Identity: id}); !errors.Is(err, realtime.ErrRevoked) {
+		t.Errorf("the identity connects with %v, want ErrRevoked", err)
 	}
 }

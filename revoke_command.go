@@ -98,6 +98,8 @@ func (s *Service) deliverToConnection(id string, cmd revocation.Command) bus.Rep
 	for _, t := range c.tokens() {
 		tokens.Keys = append(tokens.Keys, t.Key)
 	}
+	cmd.Keys, cmd.User = tokens.Keys, tokens.User
+	s.remember(cmd, time.Now())                            // the reply may be lost
 	return bus.Reply{Recipients: 1, Body: tokens.Encode()} // it counts where it was just ending, too
 }
 
@@ -105,15 +107,20 @@ func (s *Service) deliverToConnection(id string, cmd revocation.Command) bus.Rep
 // returns their number. A connection registers first and looks at the list then, so
 // that none is missed.
 func (s *Service) apply(cmd revocation.Command, now time.Time) (closed int) {
-	if err := s.revoked.Apply(cmd, now); err != nil {
-		s.log.Error("a revoked token can come back to this node; give tokens a shorter life, or revoke less", "error", err)
-	}
+	s.remember(cmd, now)
 	s.eachRevoked(cmd, func(c *Conn) {
 		if c.expel(cmd.Reason) {
 			closed++
 		}
 	})
 	return closed
+}
+
+// remember adds a command to the list of this node, and logs what finds no room.
+func (s *Service) remember(cmd revocation.Command, now time.Time) {
+	if err := s.revoked.Apply(cmd, now); err != nil {
+		s.log.Error("a revoked token can come back to this node; give tokens a shorter life, or revoke less", "error", err)
+	}
 }
 
 // eachRevoked calls do with each connection whose token a command names.

@@ -187,7 +187,7 @@ func (l *listener) work() {
 			return
 		}
 		if err := l.call(body); err != nil {
-			l.service.log.Error("a listener failed", "topic", l.topic, "error", err)
+			l.service.peers.Of(kindListener).Error("a listener failed", "topic", l.topic, "error", err)
 		}
 	}
 }

@@ -53,8 +53,17 @@ func ParseTokens(body []byte) (t Tokens, err error) {
 	return t, nil
 }
 
-// Encode returns the tokens for other nodes.
-func (t Tokens) Encode() []byte { return encode(t) }
+// lastTime is the latest time that RFC 3339 can write, and so JSON.
+var lastTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+
+// Encode returns the tokens for other nodes. An expiry after the year 9999 becomes
+// the end of that year.
+func (t Tokens) Encode() []byte {
+	if t.Expires = t.Expires.UTC(); t.Expires.After(lastTime) {
+		t.Expires = lastTime
+	}
+	return encode(t)
+}
 
 // Extend takes over a later expiry and a longer lifetime.
 func (t *Tokens) Extend(other Tokens) {
@@ -71,6 +80,6 @@ func Later(a, b time.Time) time.Time {
 }
 
 func encode(v any) []byte {
-	body, _ := json.Marshal(v) // texts, numbers and times always encode
+	body, _ := json.Marshal(v) // texts, numbers and times until lastTime always encode
 	return body
 }
