@@ -20,11 +20,11 @@ func Recycle(data []byte) {
 // Copy returns a copy that may be recycled.
 func Copy(data []byte) []byte { return append(newBuffer(len(data)), data...) }
 
-// newBuffer returns an empty buffer with a capacity of size at least, and of four times
-// as much at most.
+// newBuffer returns an empty buffer with a capacity of size at least, and of an eighth
+// more at most.
 func newBuffer(size int) []byte {
 	if size >= recycledSize {
-		if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= size && cap(*b) <= 4*size {
+		if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= size && cap(*b) <= size+size/8 {
 			return *b
 		}
 	}

@@ -12,7 +12,7 @@ func TestRecycledBuffers(t *testing.T) {
 		for _, size := range []int{0, 100, recycledSize, 9 << 10, 64 << 10} {
 			Recycle(make([]byte, recycled))
 			b := newBuffer(size)
-			if len(b) != 0 || cap(b) < size || size > 0 && cap(b) > 4*size {
+			if len(b) != 0 || cap(b) < size || size > 0 && cap(b) > size+size/8 {
 				t.Errorf("asked for %d bytes with %d recycled: %d of %d", size, recycled, len(b), cap(b))
 			}
 		}
