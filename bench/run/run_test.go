@@ -54,15 +54,15 @@ func TestTable(t *testing.T) {
 	r.add(s, floorJoined, 1, phase("bursts", 200*time.Millisecond, 4*time.Millisecond))
 	r.add(scenario{connections: 500}, ours, 0, report.Report{
 		Connections: 500, Connect: report.Connect{ServerCPU: 25 * time.Millisecond},
-		Idle: &report.Idle{EmptyRSS: 1 << 20, RSS: 2 << 20, Goroutines: 9},
+		Idle: &report.Idle{EmptyRSS: 1 << 20, SettledRSS: 3 << 20, RSS: 2 << 20, Goroutines: 9},
 	})
 	r.add(s, ours, 0, phase("bursts", 125*time.Millisecond, 3*time.Millisecond))
 	r.add(s, ours, 1, phase("bursts", 250*time.Millisecond, 6*time.Millisecond))
 	lines := strings.Split(strings.TrimSuffix(r.markdown(), "\n"), "\n")
 	want := []string{
-		"| 1,000: bursts | floor-joined | 1,000,000 | 0.075 |  | 1.00 | 1.00 | 3.00 | 1.00 | 50 | 0 |  |  |  |  |",
-		"| 1,000: bursts | boundary | 1,000,000 | 0.094 |  | 1.25 | 1.00 | 4.50 | 1.50 | 50 | 0 |  |  |  |  |",
-		"| 500: idle | boundary |  |  |  |  |  |  |  |  |  | 2.05 | 9 | 50.0 |  |",
+		"| 1,000: bursts | floor-joined | 1,000,000 | 0.075 |  | 1.00 | 1.00 | 3.00 | 1.00 | 50 | 0 |  |  |  |  |  |",
+		"| 1,000: bursts | boundary | 1,000,000 | 0.094 |  | 1.25 | 1.00 | 4.50 | 1.50 | 50 | 0 |  |  |  |  |  |",
+		"| 500: idle | boundary |  |  |  |  |  |  |  |  |  | 4.10 | 2.05 | 9 | 50.0 |  |",
 	}
 	if got := lines[2:]; !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
