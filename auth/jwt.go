@@ -36,7 +36,7 @@ type Options struct {
 	// keys in the set are ignored, private ones with an error in the log.
 	JWKSURL string
 	// AllowHTTP allows http in JWKSURL for any host, for an issuer in the same cluster.
-	// Whoever can change the traffic can then forge every token: New logs a warning.
+	// An attacker who can change the traffic can then forge every token: New logs a warning.
 	AllowHTTP bool
 	// Algorithm replaces the default algorithm of the keys it fits. The defaults are
 	// HS256, RS256, ES256 (P-256), ES384, ES512 and EdDSA (also called Ed25519; tokens

@@ -42,8 +42,8 @@ func (c *call) hear(id bus.NodeID) bool {
 	return open
 }
 
-// wait waits until everybody that is waited for has replied, for so long (0:
-// without end), or until ctx is done. Whoever has not replied by then is missing,
+// wait waits until every node that is waited for has replied, for atMost (0:
+// without end), or until ctx is done. A node that has not replied by then is missing,
 // and suspect if it had its time.
 func (n *faultyNode) wait(ctx context.Context, c *call, atMost time.Duration) (missing []bus.NodeID, err error) {
 	n.bus.mu.Lock()

@@ -7,12 +7,8 @@ import (
 	"boundary-app.org/realtime/bus"
 )
 
-// Transport is an application's own way to a client, in place of a WebSocket.
-// Send is called by one goroutine at a time and may block; the text belongs to
-// the callee, which may keep it and change it. An error ends the connection, and so
-// does a PingText that no Send has taken within PongTimeout. Close
-// is called once, last: behind everything that was sent, or while a Send is still
-// blocked when the connection is cut.
+// Transport is an application's own way to a client, in place of a WebSocket. The
+// engine keeps the contract of the Transport in package realtime.
 type Transport interface {
 	Send(text []byte) error
 	Close(code uint16, reason string) error
